@@ -1,0 +1,10 @@
+# LLVM, for codegen only: headers are system headers, and our code matches LLVM's lack of run-time type information.
+target_include_directories(nnc_codegen SYSTEM PRIVATE ${LLVM_INCLUDE_DIRS})
+target_compile_definitions(nnc_codegen PRIVATE ${LLVM_DEFINITIONS_LIST})
+target_compile_options(nnc_codegen PRIVATE -fno-rtti)
+if(NNC_STATIC_LLVM)
+  llvm_map_components_to_libnames(llvm_libraries core orcjit passes x86 native)
+else()
+  set(llvm_libraries LLVM)
+endif()
+target_link_libraries(nnc_codegen PRIVATE ${llvm_libraries})
