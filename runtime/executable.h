@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 extern "C" {
@@ -21,6 +22,7 @@ struct nnc_context {
   int64_t threads;
   void* team;           // argument of `barrier`
   void (*barrier)(void* team, int64_t thread);  // all threads of the team arrive before any leaves; null when threads == 1
+  void* closure;        // of a caller that stands in for compiled code (an interpreter); compiled code never looks at it
 };
 
 typedef void (*nnc_entry)(const nnc_context*);
@@ -62,6 +64,7 @@ struct Entry {
   std::vector<IoTensor> io;
   double flops = 0;     // floating-point operations of one call, a fused multiply-add counting as two
   int64_t barriers = 0;
+  void* closure = nullptr;  // handed to `call` in its context
 };
 
 // Native code ready to be called, with what is needed to call it. `code` keeps it alive.

@@ -85,7 +85,14 @@ using Attributes =
 // Parses "b i, o i -> b o" (affine terms as in worked examples: "(2*p+r-1)", "((h-r+1)/2)") and finds each index's extent
 // from `operands` (an index that occurs plain somewhere). Empty string on success, else what is wrong.
 std::string parse_index_map(std::string_view text, const std::vector<TensorType>& operands, IndexMap& map);
+// An index of the result that is plain in no operand (a window's) gets extent 0: the caller sets it from the result's type.
+// Indices are numbered as they first appear in the text.
 std::string to_string(const IndexMap& map);
+
+// The same map with its indices numbered in the order in which they first appear in the operands, then the result.
+// Every contract holds such a map, so that its text says all of it.
+IndexMap numbered_by_appearance(const IndexMap& map);
+
 std::string to_string(const Order& order);
 std::string_view name_of(Comparison comparison);
 std::string_view name_of(Reduction reduction);

@@ -35,6 +35,14 @@ bool parse_dtype(std::string_view text, DType& dtype);
 // "f32[128,784]", "i32<10>[128]", "i64[]".
 std::string to_string(const TensorType& type);
 
+// What no tensor exceeds: with these, sums and products of extents, steps and strides cannot overflow.
+inline constexpr int64_t max_rank = 32;
+inline constexpr int64_t max_extent = INT32_MAX;
+inline constexpr int64_t max_elements = int64_t{1} << 40;
+
+// "" if the type may exist, else what is wrong with it ("extent 0 is not in 1..2147483647").
+std::string why_invalid(const TensorType& type);
+
 // Row-major strides in elements.
 Dims row_major_strides(const Dims& dims);
 

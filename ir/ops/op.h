@@ -36,13 +36,20 @@ struct OpSample {
   bool differentiable = true;         // compare gradients of sum(y * random) with finite differences
   double max_ulp = 4;                 // compiled f32 against the oracle: |error| <= max_ulp * 2^-24 * max(|exact|, scale)
   double scale = 1e-30;               // for sums: the size of the largest partial result
+  bool native = true;                 // can be compiled; false for windows and scans, which are only interpreted
 };
 
 struct OpDefinition {
-  Op op;
+  // From the op's line in ops.def; the registry fills these in.
+  Op op = Op::constant;
   std::string_view name;
-  OpKind kind;
-  int arity;  // -1: any
+  OpKind kind = OpKind::map;
+  int arity = 0;  // -1: any
+
+  // Which alternative of Attributes the op's nodes carry: attributes_of<CompareAttr>.
+  size_t attributes = 0;
+  // Whether `infer` needs a `given` type: leaves, and results whose shape the operands do not tell.
+  bool typed = false;
 
   // Result type, or in `error` what is wrong in the words of a verifier ("operands differ: f32[2] and f32[3]").
   // `given` is the type passed to append, for ops that need one.
@@ -60,10 +67,18 @@ struct OpDefinition {
   bool cheap = false;        // a map worth recomputing rather than storing: no division, root or series
 };
 
+template <class T>
+inline constexpr size_t attributes_of = Attributes(std::in_place_type<T>).index();
+
 const OpDefinition& definition(Op op);
 std::span<const OpDefinition> all_definitions();
 // False when no op has this name.
 bool parse_op(std::string_view name, Op& op);
 std::string_view name_of(Op op);
+
+// The type of a node: checks the number of operands, that the attributes are the op's, that all types may exist, and asks
+// the definition. On an error says what is wrong in `error` and returns a scalar.
+TensorType infer_type(Op op, std::span<const TensorType> operands, const Attributes& attributes, const TensorType& given,
+                      std::string& error);
 
 }  // namespace nnc

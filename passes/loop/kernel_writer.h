@@ -1,0 +1,74 @@
+// Builds the body of a kernel statement by statement, and gathers statements that are unrolled alike.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "ir/loop/loop.h"
+#include "passes/plan/access.h"
+
+namespace nnc {
+
+class KernelWriter {
+ public:
+  explicit KernelWriter(const Target& target) { kernel_.target = target; blocks_.emplace_back(); }
+
+  Kernel& kernel() { return kernel_; }
+  int64_t lanes() const { return kernel_.target.lanes; }
+  void set_locations(const Locations& locations) { locations_ = locations; }
+
+  VarId add_var(LoopVar::Kind kind, std::string name, int64_t begin, int64_t end);
+  BufferId add_buffer(LoopBuffer buffer);
+  VarRange range() const;
+
+  // Blocks. Statements go into the innermost open one.
+  void open_loop(VarId var, int64_t unroll = 1);
+  void open_items(std::vector<VarId> vars, int64_t inner_count);
+  void close();
+
+  // `patch` holds what the op needs besides operands (comparison, affine, …). The family of the new value follows from the
+  // operands and from the unrolled variables in `patch.affine`.
+  LoopOperand define(LoopOp op, DType dtype, bool vector, std::vector<LoopOperand> operands, LoopStmt patch = {});
+  // A variable with the given family, holding `initial`.
+  ValueId define_var(DType dtype, bool vector, std::vector<VarId> family, LoopOperand initial);
+  void assign(ValueId var, LoopOp op, std::vector<LoopOperand> operands, LoopStmt patch = {});
+  LoopOperand load(Access access, DType dtype, bool vector);
+  void store(Access access, LoopOperand value);
+
+  bool is_vector(const LoopOperand& operand) const { return operand.value && kernel_[operand.value].vector; }
+  static LoopOperand literal(double value) { return {{}, value}; }
+
+  // Values already computed, by key; forgotten when the block they were computed in closes.
+  using Key = std::vector<int64_t>;
+  const LoopOperand* find(const Key& key) const;
+  void remember(const Key& key, LoopOperand value) { blocks_.back().known[key] = value; }
+
+  Kernel finish();
+
+ private:
+  struct Pending {
+    LoopStmt stmt;
+    std::vector<VarId> family;  // unrolled variables the statement is repeated over
+  };
+  struct Block {
+    LoopStmt header;
+    std::vector<Pending> pending;
+    std::vector<LoopStmt> done;
+    std::map<Key, LoopOperand> known;
+  };
+
+  void collect_family(const LoopOperand& operand, std::vector<VarId>& family) const;
+  void collect_family(const Affine& affine, std::vector<VarId>& family) const;
+  void collect_family(const Access& access, std::vector<VarId>& family) const;
+  void append(LoopStmt stmt, std::vector<VarId> family);
+  ValueId add_value(DType dtype, bool vector, bool is_var, std::vector<VarId> family);
+  void gather_families(Block& block);
+
+  Kernel kernel_;
+  std::vector<Block> blocks_;
+  Locations locations_;
+  std::map<std::string, int> names_;
+};
+
+}  // namespace nnc

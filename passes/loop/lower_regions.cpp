@@ -1,0 +1,133 @@
+#include "passes/loop/lower_regions.h"
+
+#include <algorithm>
+#include <map>
+
+#include "ir/check.h"
+#include "ir/loop/text.h"
+#include "ir/ops/op.h"
+#include "passes/loop/region_lowering.h"
+
+namespace nnc {
+namespace {
+
+std::string symbol_of(const std::string& text) {
+  std::string symbol;
+  for (char c : text) symbol += isalnum(static_cast<unsigned char>(c)) ? c : '_';
+  return symbol;
+}
+
+LoopEntry::Io io_of(const Plan& plan, const Storage& storage, size_t root) {
+  LoopEntry::Io io;
+  io.name = storage.name;
+  io.type = storage.type;
+  const Node& node = plan.graph[storage.value];
+  io.read = node.op == Op::input && root == SIZE_MAX;
+  if (io.read) io.is_target = node.as<InputAttr>().is_target;
+  if (root != SIZE_MAX) io.kind = plan.graph.roots[root].kind;
+  return io;
+}
+
+}  // namespace
+
+RegionLowering::RegionLowering(const Plan& plan, const Region& region, const std::vector<Role>& roles, LayoutNeeds& needs)
+    : plan_(plan), graph_(plan.graph), region_(region), roles_(roles), needs_(needs),
+      members_(plan.graph.nodes.size(), false), writer_(plan.target) {
+  for (NodeId member : region.members) members_[member.value] = true;
+  for (NodeId member : region.members) {
+    const Node& node = graph_[member];
+    const int64_t rank = node.op == Op::reduce ? graph_.type(node.operands[0]).rank() : node.type.rank();
+    std::vector<NodeId>& reads = reads_[member];
+    follow_operands(graph_, roles_, member, symbolic_point(rank), [&](NodeId read, const Indices&) {
+      if (members_[read.value]) reads.push_back(read);
+    });
+  }
+}
+
+std::vector<LoweredKernel> RegionLowering::run() {
+  switch (region_.kind) {
+    case Region::map: lower_map(); break;
+    case Region::contract: lower_contract(); break;
+    case Region::reduce: lower_reduce(); break;
+    case Region::cumsum: lower_cumsum(); break;
+    case Region::scatter: return lower_scatter();
+  }
+  return {finish()};
+}
+
+LoweredKernel RegionLowering::finish(const std::string& suffix) {
+  LoweredKernel lowered;
+  lowered.kernel = writer_.finish();
+  lowered.kernel.name = symbol_of(plan_.graph.name + "_" + region_.name + suffix);
+  lowered.kernel.items = region_.grid.items();
+  for (size_t b = 0; b < used_.size(); ++b) {
+    const auto [loaded, stored] = used_[b];
+    lowered.kernel.buffers[b].mode = loaded && stored ? LoopBuffer::inout : stored ? LoopBuffer::out : LoopBuffer::in;
+  }
+  lowered.bindings = bindings_;
+  return lowered;
+}
+
+void RegionLowering::restart() {
+  writer_ = KernelWriter(plan_.target);
+  vectors_var_ = {};
+  buffers_.clear();
+  bindings_.clear();
+  used_.clear();
+}
+
+double count_flops(const Graph& graph) {
+  double flops = 0;
+  for (const Node& node : graph.nodes) {
+    const OpKind kind = definition(node.op).kind;
+    if (node.op == Op::contract) {
+      double products = 1;
+      for (int64_t extent : node.as<ContractAttr>().map.extents) products *= static_cast<double>(extent);
+      flops += 2 * products;
+    } else if (kind == OpKind::map && is_float(node.type.dtype)) {
+      flops += static_cast<double>(node.type.elements()) * (node.op == Op::fma ? 2 : 1);
+    } else if (kind == OpKind::reduce) {
+      flops += static_cast<double>(graph.type(node.operands[0]).elements());
+    }
+  }
+  return flops;
+}
+
+void lower_regions(const Plan& plan, const std::vector<Role>& roles, LoopModule& module, LayoutNeeds& needs) {
+  LoopEntry entry;
+  entry.name = plan.graph.name;
+  entry.batch = plan.graph.batch;
+  entry.flops = count_flops(plan.graph);
+  const size_t inputs = plan.io.size() - plan.graph.roots.size();
+  for (size_t k = 0; k < plan.io.size(); ++k) entry.io.push_back(io_of(plan, plan[plan.io[k]], k < inputs ? SIZE_MAX : k - inputs));
+  // Kernels alike but for their names are emitted once.
+  std::map<std::string, KernelId> known;
+  std::map<std::string, int> names;
+  for (size_t k = 0; k < module.kernels.size(); ++k) {
+    Kernel nameless = module.kernels[k];
+    nameless.name = "k";
+    ++names[module.kernels[k].name];
+    known.emplace(print(nameless), KernelId(k));
+  }
+  for (const Phase& phase : plan.phases) {
+    LoopPhase calls;
+    for (RegionId id : phase.regions) {
+      for (LoweredKernel& lowered : RegionLowering(plan, plan[id], roles, needs).run()) {
+        if (!needs.empty()) continue;
+        std::string name = std::exchange(lowered.kernel.name, "k");
+        const auto [at, is_new] = known.emplace(print(lowered.kernel), KernelId(module.kernels.size()));
+        if (is_new) {
+          const int repeat = names[name]++;
+          lowered.kernel.name = repeat == 0 ? name : name + "_" + std::to_string(repeat);
+          module.kernels.push_back(std::move(lowered.kernel));
+        }
+        calls.calls.push_back({at->second, std::move(lowered.bindings), plan[id].locations});
+      }
+    }
+    entry.phases.push_back(std::move(calls));
+  }
+  module.entries.push_back(std::move(entry));
+  module.arena_bytes = std::max(module.arena_bytes, plan.arena_bytes);
+}
+
+}  // namespace nnc

@@ -1,0 +1,209 @@
+#include "passes/plan/form_regions.h"
+
+#include <algorithm>
+
+#include "ir/check.h"
+#include "ir/ops/op.h"
+
+namespace nnc {
+namespace {
+
+constexpr size_t kMostMembers = 96;
+
+Dims without_last(Dims dims) {
+  dims.pop_back();
+  return dims;
+}
+
+// A reduction of just the last axis, in vectors: it can share a region with what is computed along that axis.
+bool reduces_rows(const Graph& graph, const Node& node) {
+  if (node.op != Op::reduce) return false;
+  const ReduceAttr& reduce = node.as<ReduceAttr>();
+  return reduce.reduction != Reduction::argmax && reduce.order.kind == Order::lanes &&
+         reduce.axes == std::vector<int64_t>{graph.type(node.operands[0]).rank() - 1};
+}
+
+int64_t tile_rows(const Target&) { return 6; }
+
+class RegionFormer {
+ public:
+  RegionFormer(Plan& plan, const StateLayouts& layouts, const std::vector<Role>& roles, bool fuse)
+      : plan_(plan), graph_(plan.graph), roles_(roles), fuse_(fuse), region_of_(plan.graph.nodes.size()),
+        lane_axes_(lane_axes(plan.graph, *plan.program, layouts)) {}
+
+  void run() {
+    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+      if (roles_[n] == Role::member) place(NodeId(n));
+    }
+    for (Region& region : plan_.regions) finish(region);
+  }
+
+ private:
+  void place(NodeId id) {
+    const Node& node = graph_[id];
+    const OpKind kind = definition(node.op).kind;
+    if (node.op == Op::contract) return open(Region::contract, id, node.type.dims, lane_axes_[id.value]);
+    if (node.op == Op::scatter_add) return open(Region::scatter, id, node.type.dims, node.type.rank() - 1);
+    if (node.op == Op::cumsum) {
+      const int64_t last = node.type.rank() - 1;
+      return open(Region::cumsum, id, node.type.dims, node.as<CumsumAttr>().axis == last ? -1 : last);
+    }
+    if (reduces_rows(graph_, node)) {
+      if (joined(id)) return;
+      const Dims& domain = graph_.type(node.operands[0]).dims;
+      open(Region::map, id, domain, static_cast<int64_t>(domain.size()) - 1);
+      plan_.regions.back().anchor = NodeId();
+      return;
+    }
+    if (kind == OpKind::reduce) return open(Region::reduce, id, node.type.dims, reduce_lane_axis(node));
+    if (joined(id)) return;
+    open(Region::map, id, node.type.dims, lane_axes_[id.value]);
+    plan_.regions.back().anchor = NodeId();
+  }
+
+  // Vectors run along the last axis that stays, unless they run along the axis that is summed.
+  int64_t reduce_lane_axis(const Node& node) const {
+    const ReduceAttr& reduce = node.as<ReduceAttr>();
+    const bool last_is_summed = !reduce.axes.empty() && reduce.axes.back() == graph_.type(node.operands[0]).rank() - 1;
+    if (reduce.order.kind == Order::lanes) return -1;
+    return reduce.reduction == Reduction::argmax && last_is_summed ? -1 : node.type.rank() - 1;
+  }
+
+  void open(Region::Kind kind, NodeId id, const Dims& domain, int64_t lane_axis) {
+    Region region;
+    region.kind = kind;
+    region.anchor = id;
+    region.domain = domain;
+    choose_tiling(region, lane_axis, plan_.target);
+    const auto& axes = region.grid.axes;
+    const bool along_grid = kind == Region::cumsum && !axes.empty() && axes[0].axis == graph_[id].as<CumsumAttr>().axis;
+    if (kind == Region::scatter || along_grid) region.grid.axes.clear();
+    region_of_[id.value] = RegionId(plan_.regions.size());
+    region.members.push_back(id);
+    plan_.regions.push_back(std::move(region));
+  }
+
+  struct Reading {
+    NodeId node;
+    Indices at;
+  };
+
+  // Joins the last region that the node reads from, or (scalars) any later one: so data keeps flowing downwards.
+  bool joined(NodeId id) {
+    if (!fuse_) return false;
+    const Node& node = graph_[id];
+    std::vector<Reading> readings;
+    RegionId last;
+    const bool reduce = reduces_rows(graph_, node);
+    const int64_t rank = reduce ? graph_.type(node.operands[0]).rank() : node.type.rank();
+    follow_operands(graph_, roles_, id, symbolic_point(rank), [&](NodeId read, const Indices& at) {
+      const RegionId region = region_of_[read.value];
+      if (!region) return;
+      readings.push_back({read, at});
+      if (!last || region > last) last = region;
+    });
+    if (last && fits(id, last, readings)) return add(id, last);
+    if (node.type.rank() == 0 && !reduce) {
+      for (size_t r = plan_.regions.size(); r-- > (last ? last.value : 0);) {
+        if (plan_.regions[r].domain.empty() && fits(id, RegionId(r), readings)) return add(id, RegionId(r));
+      }
+    }
+    return false;
+  }
+
+  bool add(NodeId id, RegionId region) {
+    plan_[region].members.push_back(id);
+    region_of_[id.value] = region;
+    return true;
+  }
+
+  bool fits(NodeId id, RegionId into, const std::vector<Reading>& readings) const {
+    const Region& region = plan_[into];
+    const Node& node = graph_[id];
+    if (region.kind == Region::scatter || region.kind == Region::cumsum || region.members.size() >= kMostMembers) return false;
+    const bool holds_rows = !region.domain.empty() && region.tiling.lane_axis == static_cast<int64_t>(region.domain.size()) - 1 &&
+                            (region.kind == Region::map || (region.kind == Region::contract && region.tiling.panels == 1));
+    if (reduces_rows(graph_, node)) {
+      if (!holds_rows || graph_.type(node.operands[0]).dims != region.domain) return false;
+    } else if (node.type.dims != region.domain) {
+      if (!holds_rows || node.type.dims != without_last(region.domain)) return false;
+    }
+    const Indices point = symbolic_point(static_cast<int64_t>(region.domain.size()));
+    return std::all_of(readings.begin(), readings.end(), [&](const Reading& reading) {
+      if (region_of_[reading.node.value] != into) return true;
+      const Indices expected(point.begin(), point.begin() + graph_.type(reading.node).rank());
+      return reading.at == expected;
+    });
+  }
+
+  void finish(Region& region) {
+    std::string label;
+    for (NodeId member : region.members) {
+      merge_into(region.locations, graph_[member].locations);
+      if (!graph_[member].label.empty()) label = graph_[member].label;
+    }
+    if (label.empty()) label = name_of(graph_[region.members.front()].op);
+    region.name = label;
+  }
+
+  Plan& plan_;
+  const Graph& graph_;
+  const std::vector<Role>& roles_;
+  bool fuse_;
+  std::vector<RegionId> region_of_;
+  std::vector<int64_t> lane_axes_;
+};
+
+}  // namespace
+
+void choose_tiling(Region& region, int64_t lane_axis, const Target& target) {
+  Tiling& tiling = region.tiling;
+  Grid& grid = region.grid;
+  const int64_t rank = static_cast<int64_t>(region.domain.size());
+  const auto tiles = [&](int64_t axis, int64_t most) {
+    grid.axes.push_back({axis, region.domain[axis], (region.domain[axis] + most - 1) / most});
+  };
+  tiling.lane_axis = lane_axis;
+  if (lane_axis >= 0) {
+    const Panels panels = panels_of(region.domain[lane_axis], target);
+    tiling.vectors = panels.vectors;
+    tiling.panels = panels.count;
+  }
+  if (lane_axis < 0 && rank > 0) tiling.row_axis = 0;
+  for (int64_t axis = rank - 1; axis >= 0 && tiling.row_axis < 0; --axis) {
+    if (axis != lane_axis) tiling.row_axis = axis;
+  }
+  const auto lane_panels = [&] { grid.axes.push_back({lane_axis, tiling.panels, tiling.panels}); };
+  if (rank == 1 && lane_axis == 0) {
+    lane_panels();
+  } else if (rank == 2 && lane_axis == 0) {
+    lane_panels();
+    tiles(tiling.row_axis, tile_rows(target));
+  } else if (rank == 1 || rank == 2) {
+    tiles(0, tile_rows(target));
+  } else if (rank > 2) {
+    tiles(0, 1);
+  }
+  if (tiling.row_axis >= 0) {
+    const int64_t extent = region.domain[tiling.row_axis];
+    int64_t count = (extent + tile_rows(target) - 1) / tile_rows(target);
+    for (const Grid::Axis& axis : grid.axes) {
+      if (axis.axis == tiling.row_axis) count = axis.count;
+    }
+    tiling.rows = (extent + count - 1) / count;
+  }
+}
+
+bool at_row(const Plan& plan, const Region& region, NodeId node) {
+  return !region.domain.empty() && plan.graph.type(node).dims == without_last(region.domain);
+}
+
+bool is_row_reduce(const Plan& plan, const Region& region, NodeId node) {
+  return plan.graph[node].op == Op::reduce && node != region.anchor;
+}
+
+void form_regions(Plan& plan, const StateLayouts& layouts, const std::vector<Role>& roles, bool fuse) {
+  RegionFormer(plan, layouts, roles, fuse).run();
+}
+
+}  // namespace nnc

@@ -1,0 +1,117 @@
+// Every op, scalar and vector, in every element type it takes: native code against the interpreter, bit for bit.
+#include <gtest/gtest.h>
+
+#include "harness.h"
+
+namespace nnc::test {
+namespace {
+
+constexpr int64_t elements = 512;
+
+// out[k] = op in0[k] in1[k] … for all elements.
+struct Elementwise {
+  LoopOp op;
+  std::vector<DType> operands;
+  DType result;
+  Comparison comparison = Comparison::eq;
+  int64_t high = 0;
+};
+
+Kernel kernel_of(const Elementwise& test, const Target& target, bool vector) {
+  KernelBuilder b(target);
+  const int64_t step = vector ? target.lanes : 1;
+  const VarId turn = b.var("n", LoopVar::loop, 0, elements / step);
+  std::vector<LoopStmt> body;
+  std::vector<LoopOperand> operands;
+  for (size_t index = 0; index < test.operands.size(); ++index) {
+    const std::string name = fmt::format("in{}", index);
+    const BufferId buffer = b.buffer(name, test.operands[index], {elements}, LoopBuffer::in);
+    const ValueId value = b.value("v" + name, test.operands[index], vector);
+    body.push_back(b.load(value, buffer, Affine::of(turn, step)));
+    operands.push_back({value, 0});
+  }
+  const BufferId out = b.buffer("out", test.result, {elements}, LoopBuffer::out);
+  const ValueId result = b.value("r", test.result, vector);
+  body.push_back(b.define(result, test.op, operands));
+  body.back().comparison = test.comparison;
+  body.back().high = test.high;
+  body.push_back(b.store(out, Affine::of(turn, step), result));
+  b.kernel.body = {b.loop(turn, body)};
+  b.kernel.name = fmt::format("{}_{}_{}{}", name_of(test.op), name_of(test.operands[0]), name_of(test.result), vector ? "_v" : "");
+  return b.kernel;
+}
+
+void check(const Elementwise& test) {
+  for (const Target& target : targets()) {
+    for (bool vector : {false, true}) {
+      std::vector<Bytes> contents;
+      for (size_t index = 0; index < test.operands.size(); ++index) {
+        contents.push_back(special_elements(test.operands[index], elements, static_cast<uint32_t>(17 + index)));
+      }
+      const Kernel kernel = kernel_of(test, target, vector);
+      for (const std::string& broken : verify(kernel)) ADD_FAILURE() << kernel.name << ": " << broken;
+      expect_bit_equal(kernel, contents);
+    }
+  }
+}
+
+void check_all(std::initializer_list<LoopOp> ops, DType dtype) {
+  for (LoopOp op : ops) check({op, std::vector<DType>(static_cast<size_t>(arity_of(op)), dtype), dtype});
+}
+
+constexpr DType numbers[] = {DType::i32, DType::i64, DType::bf16, DType::f32, DType::f64};
+
+TEST(Ops, FloatArithmetic) {
+  for (DType dtype : {DType::f32, DType::bf16, DType::f64}) {
+    check_all({LoopOp::add, LoopOp::sub, LoopOp::mul, LoopOp::div, LoopOp::max, LoopOp::min, LoopOp::neg, LoopOp::abs,
+               LoopOp::sign, LoopOp::sqrt, LoopOp::rsqrt, LoopOp::floor, LoopOp::round, LoopOp::detach},
+              dtype);
+  }
+  check_all({LoopOp::fma}, DType::f32);
+  check_all({LoopOp::fma}, DType::f64);
+}
+
+TEST(Ops, IntegerArithmetic) {
+  for (DType dtype : {DType::i32, DType::i64}) {
+    check_all({LoopOp::add, LoopOp::sub, LoopOp::mul, LoopOp::div, LoopOp::max, LoopOp::min, LoopOp::neg, LoopOp::abs,
+               LoopOp::sign},
+              dtype);
+  }
+}
+
+TEST(Ops, ElementaryFunctions) {
+  for (DType dtype : {DType::f32, DType::f64}) {
+    check_all({LoopOp::exp, LoopOp::log, LoopOp::log1p, LoopOp::expm1, LoopOp::tanh, LoopOp::sigmoid, LoopOp::erf,
+               LoopOp::sin, LoopOp::cos, LoopOp::pow},
+              dtype);
+  }
+}
+
+TEST(Ops, Comparisons) {
+  for (Comparison comparison : {Comparison::eq, Comparison::ne, Comparison::lt, Comparison::le, Comparison::gt, Comparison::ge}) {
+    for (DType dtype : numbers) check({LoopOp::compare, {dtype, dtype}, DType::boolean, comparison});
+  }
+}
+
+TEST(Ops, LogicAndSelect) {
+  check_all({LoopOp::logical_and, LoopOp::logical_or, LoopOp::logical_not}, DType::boolean);
+  for (DType dtype : numbers) check({LoopOp::select, {DType::boolean, dtype, dtype}, dtype});
+}
+
+TEST(Ops, Casts) {
+  for (DType from : {DType::boolean, DType::i32, DType::i64, DType::bf16, DType::f32, DType::f64}) {
+    for (DType to : {DType::boolean, DType::i32, DType::i64, DType::bf16, DType::f32, DType::f64}) {
+      check({LoopOp::cast, {from}, to});
+    }
+  }
+}
+
+TEST(Ops, RandomBits) {
+  check({LoopOp::uniform, {DType::i32}, DType::f32});
+  check({LoopOp::normal, {DType::i32}, DType::f32});
+  check({LoopOp::integer, {DType::i32}, DType::i32, Comparison::eq, 10});
+  check({LoopOp::integer, {DType::i32}, DType::i32, Comparison::eq, 2147483647});
+}
+
+}  // namespace
+}  // namespace nnc::test
