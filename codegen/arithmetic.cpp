@@ -39,8 +39,9 @@ llvm::Value* truncate_scalar(KernelEmitter& e, llvm::Value* value, DType from, D
   const bool single = from == DType::f32, wide = to == DType::i64;
   auto* type = llvm::FixedVectorType::get(value->getType(), single ? 4 : 2);
   llvm::Value* vector = e.b.CreateInsertElement(llvm::Constant::getNullValue(type), value, uint64_t{0});
-  const llvm::Intrinsic::ID id = single ? (wide ? llvm::Intrinsic::x86_sse_cvttss2si64 : llvm::Intrinsic::x86_sse_cvttss2si)
-                                        : (wide ? llvm::Intrinsic::x86_sse2_cvttsd2si64 : llvm::Intrinsic::x86_sse2_cvttsd2si);
+  const llvm::Intrinsic::ID id =
+      single ? (wide ? llvm::Intrinsic::x86_sse_cvttss2si64 : llvm::Intrinsic::x86_sse_cvttss2si)
+             : (wide ? llvm::Intrinsic::x86_sse2_cvttsd2si64 : llvm::Intrinsic::x86_sse2_cvttsd2si);
   return e.b.CreateIntrinsic(id, {}, {vector});
 }
 
@@ -49,15 +50,18 @@ llvm::Value* truncate_to_integer(KernelEmitter& e, llvm::Value* value, DType fro
   if (vector == nullptr) return truncate_scalar(e, value, from, to);
   if (from == DType::f32 && to == DType::i32) {
     switch (vector->getNumElements()) {
-      case 4: return e.b.CreateIntrinsic(llvm::Intrinsic::x86_sse2_cvttps2dq, {}, {value});
-      case 8: return e.b.CreateIntrinsic(llvm::Intrinsic::x86_avx_cvtt_ps2dq_256, {}, {value});
+      case 4:
+        return e.b.CreateIntrinsic(llvm::Intrinsic::x86_sse2_cvttps2dq, {}, {value});
+      case 8:
+        return e.b.CreateIntrinsic(llvm::Intrinsic::x86_avx_cvtt_ps2dq_256, {}, {value});
       case 16: {
         const int current_direction = 4;
         llvm::Value* zero = llvm::Constant::getNullValue(like(vector, e.b.getInt32Ty()));
         return e.b.CreateIntrinsic(llvm::Intrinsic::x86_avx512_mask_cvttps2dq_512, {},
                                    {value, zero, e.b.getInt16(0xffff), e.b.getInt32(current_direction)});
       }
-      default: break;
+      default:
+        break;
     }
   }
   llvm::Value* result = llvm::PoisonValue::get(like(vector, element_type(e.b.getContext(), to)));
@@ -80,7 +84,8 @@ llvm::Value* round_to_bf16(KernelEmitter& e, llvm::Value* value) {
   llvm::Value* bits = e.b.CreateBitCast(value, wide);
   llvm::Value* high = e.b.CreateLShr(bits, constant(wide, 16));
   llvm::Value* odd = e.b.CreateAnd(high, constant(wide, 1));
-  llvm::Value* rounded = e.b.CreateLShr(e.b.CreateAdd(bits, e.b.CreateAdd(odd, constant(wide, 0x7fff))), constant(wide, 16));
+  llvm::Value* rounded =
+      e.b.CreateLShr(e.b.CreateAdd(bits, e.b.CreateAdd(odd, constant(wide, 0x7fff))), constant(wide, 16));
   llvm::Value* quiet = e.b.CreateOr(high, constant(wide, 0x40));
   llvm::Value* chosen = e.b.CreateSelect(e.b.CreateFCmpUNO(value, value), quiet, rounded);
   return e.b.CreateTrunc(chosen, like(wide, e.b.getInt16Ty()));
@@ -108,12 +113,17 @@ llvm::Value* divide(KernelEmitter& e, llvm::Value* a, llvm::Value* b, DType dtyp
 }
 
 llvm::Value* multiply_add(KernelEmitter& e, llvm::Value* a, llvm::Value* b, llvm::Value* c, DType dtype) {
-  if (is_float(dtype) && e.kernel.target.fma) return e.b.CreateIntrinsic(llvm::Intrinsic::fma, {a->getType()}, {a, b, c});
+  if (is_float(dtype) && e.kernel.target.fma)
+    return e.b.CreateIntrinsic(llvm::Intrinsic::fma, {a->getType()}, {a, b, c});
   return add(e, multiply(e, a, b, dtype), c, dtype);
 }
 
-llvm::Value* maximum(KernelEmitter& e, llvm::Value* a, llvm::Value* b, DType dtype) { return extreme(e, a, b, dtype, true); }
-llvm::Value* minimum(KernelEmitter& e, llvm::Value* a, llvm::Value* b, DType dtype) { return extreme(e, a, b, dtype, false); }
+llvm::Value* maximum(KernelEmitter& e, llvm::Value* a, llvm::Value* b, DType dtype) {
+  return extreme(e, a, b, dtype, true);
+}
+llvm::Value* minimum(KernelEmitter& e, llvm::Value* a, llvm::Value* b, DType dtype) {
+  return extreme(e, a, b, dtype, false);
+}
 
 llvm::Value* absolute(KernelEmitter& e, llvm::Value* a, DType dtype) {
   if (is_float(dtype)) return e.b.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, a);
@@ -150,8 +160,10 @@ llvm::Constant* identity_of(KernelEmitter& e, Reduction reduction, DType dtype) 
   const bool wide = dtype == DType::i64;
   llvm::Type* type = element_type(e.b.getContext(), dtype);
   switch (reduction) {
-    case Reduction::sum: return literal(e, 0, dtype);
-    case Reduction::prod: return literal(e, 1, dtype);
+    case Reduction::sum:
+      return literal(e, 0, dtype);
+    case Reduction::prod:
+      return literal(e, 1, dtype);
     case Reduction::max:
       if (is_float(dtype)) return literal(e, -std::numeric_limits<double>::infinity(), dtype);
       if (dtype == DType::boolean) return literal(e, 0, dtype);
@@ -160,7 +172,8 @@ llvm::Constant* identity_of(KernelEmitter& e, Reduction reduction, DType dtype) 
       if (is_float(dtype)) return literal(e, std::numeric_limits<double>::infinity(), dtype);
       if (dtype == DType::boolean) return literal(e, 1, dtype);
       return constant(type, wide ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int32_t>::max());
-    case Reduction::argmax: break;
+    case Reduction::argmax:
+      break;
   }
   NNC_CHECK(false, "no fold or lane reduction by {}", static_cast<int>(reduction));
 }
@@ -171,11 +184,16 @@ llvm::Value* combine(KernelEmitter& e, Reduction reduction, llvm::Value* a, llvm
     return cast(e, wide, DType::f32, dtype);
   }
   switch (reduction) {
-    case Reduction::sum: return add(e, a, b, dtype);
-    case Reduction::prod: return multiply(e, a, b, dtype);
-    case Reduction::max: return maximum(e, a, b, dtype);
-    case Reduction::min: return minimum(e, a, b, dtype);
-    case Reduction::argmax: break;
+    case Reduction::sum:
+      return add(e, a, b, dtype);
+    case Reduction::prod:
+      return multiply(e, a, b, dtype);
+    case Reduction::max:
+      return maximum(e, a, b, dtype);
+    case Reduction::min:
+      return minimum(e, a, b, dtype);
+    case Reduction::argmax:
+      break;
   }
   NNC_CHECK(false, "no fold or lane reduction by {}", static_cast<int>(reduction));
 }

@@ -1,5 +1,5 @@
-// Single operations on LLVM values, scalar or vector, with exactly the semantics of the Graph's map ops. Internal to codegen.
-// bf16 values (i16 bits) are only cast; their arithmetic is done in f32.
+// Single operations on LLVM values, scalar or vector, with exactly the semantics of the Graph's map ops. Internal to
+// codegen. bf16 values (i16 bits) are only cast; their arithmetic is done in f32.
 #pragma once
 
 #include "codegen/emit.h"

@@ -2,8 +2,8 @@
 #include <llvm/ExecutionEngine/Orc/Debugging/DebuggerSupport.h>
 #include <llvm/ExecutionEngine/Orc/ExecutionUtils.h>
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
-#include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/LLVMContext.h>
+#include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/Module.h>
 #include <llvm/Support/SmallVectorMemoryBuffer.h>
 #include <llvm/Target/TargetMachine.h>
@@ -78,19 +78,26 @@ tl::expected<std::unique_ptr<llvm::orc::LLJIT>, std::string> link(std::vector<Co
   for (CompiledPart& part : parts) {
     if (!part.error.empty()) return tl::unexpected(part.error);
     auto buffer = std::make_unique<llvm::SmallVectorMemoryBuffer>(std::move(part.object), false);
-    if (llvm::Error error = (*jit)->addObjectFile(std::move(buffer))) return tl::unexpected(llvm::toString(std::move(error)));
+    if (llvm::Error error = (*jit)->addObjectFile(std::move(buffer)))
+      return tl::unexpected(llvm::toString(std::move(error)));
   }
   return std::move(*jit);
 }
 
 ElementType element_type_of(DType dtype) {
   switch (dtype) {
-    case DType::boolean: return ElementType::boolean;
-    case DType::i32: return ElementType::i32;
-    case DType::i64: return ElementType::i64;
-    case DType::bf16: return ElementType::bf16;
-    case DType::f32: return ElementType::f32;
-    case DType::f64: break;
+    case DType::boolean:
+      return ElementType::boolean;
+    case DType::i32:
+      return ElementType::i32;
+    case DType::i64:
+      return ElementType::i64;
+    case DType::bf16:
+      return ElementType::bf16;
+    case DType::f32:
+      return ElementType::f32;
+    case DType::f64:
+      break;
   }
   return ElementType::f64;
 }
@@ -98,19 +105,26 @@ ElementType element_type_of(DType dtype) {
 IoTensor::Role role_of(const LoopEntry::Io& io) {
   if (io.read) return io.is_target ? IoTensor::target : IoTensor::input;
   switch (io.kind) {
-    case Root::loss: return IoTensor::loss;
-    case Root::metric: return IoTensor::metric;
-    case Root::output: return IoTensor::output;
-    case Root::gradient: return IoTensor::gradient;
-    case Root::saved: break;
+    case Root::loss:
+      return IoTensor::loss;
+    case Root::metric:
+      return IoTensor::metric;
+    case Root::output:
+      return IoTensor::output;
+    case Root::gradient:
+      return IoTensor::gradient;
+    case Root::saved:
+      break;
   }
   return IoTensor::saved;
 }
 
 StateTensor describe_state(const LoopModule& module, const StatePlacement& placement) {
   const StateDecl& state = module.states[placement.state.value];
-  StateTensor tensor{state.name, element_type_of(state.type.dtype), state.type.dims, placement.offset, placement.bytes, {},
-                     state.trained, state.slot_of ? module.states[state.slot_of.value].name : ""};
+  StateTensor tensor{state.name,      element_type_of(state.type.dtype),
+                     state.type.dims, placement.offset,
+                     placement.bytes, {},
+                     state.trained,   state.slot_of ? module.states[state.slot_of.value].name : ""};
   for (const StatePlacement::Factor& factor : placement.factors) {
     tensor.layout.push_back({factor.axis, factor.divisor, factor.extent, factor.stride});
   }
@@ -137,7 +151,8 @@ tl::expected<Executable, std::string> compile(const LoopModule& module, CompileT
   executable.state_bytes = module.state_bytes;
   executable.arena_bytes = module.arena_bytes;
   executable.scratch_bytes = module.scratch_bytes;
-  for (const StatePlacement& placement : module.placements) executable.states.push_back(describe_state(module, placement));
+  for (const StatePlacement& placement : module.placements)
+    executable.states.push_back(describe_state(module, placement));
   for (const LoopEntry& entry : module.entries) {
     auto address = (*jit)->lookup(symbol_of(module, entry));
     if (!address) return tl::unexpected(llvm::toString(address.takeError()));

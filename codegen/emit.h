@@ -1,7 +1,7 @@
 // Loop IR to LLVM IR, one statement at a time. Internal to codegen.
 //
-// LLVM is not asked to discover anything: vectors, unrolled copies, register families and address arithmetic are laid out
-// here, and every address is computed at the head of the innermost loop it depends on.
+// LLVM is not asked to discover anything: vectors, unrolled copies, register families and address arithmetic are laid
+// out here, and every address is computed at the head of the innermost loop it depends on.
 #pragma once
 
 #include <map>
@@ -74,8 +74,9 @@ struct KernelEmitter {
   llvm::Value* lo = nullptr;
   llvm::Value* hi = nullptr;
   std::vector<llvm::Value*> buffers = {};
-  std::vector<Binding> bindings = {};                   // per variable
-  std::vector<std::vector<llvm::Value*>> values = {};   // per value, per member of its family; of a var: its slot on the stack
+  std::vector<Binding> bindings = {};  // per variable
+  std::vector<std::vector<llvm::Value*>> values =
+      {};  // per value, per member of its family; of a var: its slot on the stack
   std::vector<Scope> scopes = {};
 };
 
@@ -118,6 +119,7 @@ llvm::Value* emit_math(KernelEmitter& e, const LoopStmt& stmt, const std::vector
 // emit_entry.cpp
 // The symbol of an entry: nnc_MODEL_step_b32.
 std::string symbol_of(const LoopModule& module, const LoopEntry& entry);
-void emit_entry(llvm::Module& target, const LoopModule& module, const LoopEntry& entry, const MachineDescription& machine);
+void emit_entry(llvm::Module& target, const LoopModule& module, const LoopEntry& entry,
+                const MachineDescription& machine);
 
 }  // namespace nnc

@@ -19,7 +19,7 @@ struct Place {
   int64_t lane_bytes = 0;           // else: bytes from one lane to the next
   llvm::Type* stored = nullptr;     // element type in memory
   llvm::Align align;
-  llvm::Value* mask = nullptr;      // null: all on
+  llvm::Value* mask = nullptr;  // null: all on
 };
 
 // Adds value * coefficient bytes to a pointer, at the head of the loop that defines the value, once.
@@ -52,7 +52,8 @@ bool all_off(llvm::Value* mask) {
 }
 
 // Byte offsets of the lanes of a gather; 32 bits wide where the buffer is small enough.
-llvm::Value* gather_offsets(KernelEmitter& e, llvm::Value* indices, int64_t stride, int64_t lane_bytes, int64_t buffer_bytes) {
+llvm::Value* gather_offsets(KernelEmitter& e, llvm::Value* indices, int64_t stride, int64_t lane_bytes,
+                            int64_t buffer_bytes) {
   const bool small = buffer_bytes <= std::numeric_limits<int32_t>::max();
   auto* type = llvm::FixedVectorType::get(small ? e.b.getInt32Ty() : e.b.getInt64Ty(),
                                           static_cast<unsigned>(e.kernel.target.lanes));
@@ -102,7 +103,8 @@ Place resolve(KernelEmitter& e, const Access& access, bool vector) {
   place.lane_bytes = axes == 0 ? 0 : access.lane_step * strides[static_cast<size_t>(lane_axis)] * size;
   const bool contiguous = std::abs(place.lane_bytes) == size || place.lane_bytes == 0;
   if (indices != nullptr || !contiguous) {
-    place.gathered = gather_offsets(e, indices, index_stride, place.lane_bytes, buffer.dims.empty() ? size : buffer.dims[0] * strides[0] * size);
+    place.gathered = gather_offsets(e, indices, index_stride, place.lane_bytes,
+                                    buffer.dims.empty() ? size : buffer.dims[0] * strides[0] * size);
   }
   return place;
 }
@@ -115,7 +117,8 @@ llvm::Value* to_memory(KernelEmitter& e, llvm::Value* value, llvm::Type* stored)
   return value->getType()->isIntOrIntVectorTy(1) ? e.b.CreateZExt(value, stored) : value;
 }
 
-// Emits `then` where the scalar `condition` holds. Returns its value there, and zero elsewhere (or null if it has none).
+// Emits `then` where the scalar `condition` holds. Returns its value there, and zero elsewhere (or null if it has
+// none).
 template <class Then>
 llvm::Value* emit_if(KernelEmitter& e, llvm::Value* condition, Then then) {
   llvm::BasicBlock* before = e.b.GetInsertBlock();
@@ -163,7 +166,8 @@ llvm::FixedVectorType* memory_vector(KernelEmitter& e, Place& place, bool& desce
   const int lanes = e.kernel.target.lanes;
   descending = place.gathered == nullptr && place.lane_bytes < 0;
   if (descending) {
-    place.pointer = e.b.CreatePtrAdd(place.pointer, e.b.getInt64(static_cast<uint64_t>(place.lane_bytes * (lanes - 1))));
+    place.pointer =
+        e.b.CreatePtrAdd(place.pointer, e.b.getInt64(static_cast<uint64_t>(place.lane_bytes * (lanes - 1))));
     if (place.mask != nullptr) place.mask = reversed(e, place.mask);
   }
   return llvm::FixedVectorType::get(place.stored, static_cast<unsigned>(lanes));
@@ -192,7 +196,8 @@ void store_vector(KernelEmitter& e, Place place, llvm::Value* value) {
   if (place.mask != nullptr && all_off(place.mask)) return;
   if (place.gathered == nullptr && place.lane_bytes == 0) {
     // Lanes write one element in ascending order: what remains is the last one that is on.
-    place.gathered = llvm::Constant::getNullValue(llvm::FixedVectorType::get(e.b.getInt32Ty(), static_cast<unsigned>(e.kernel.target.lanes)));
+    place.gathered = llvm::Constant::getNullValue(
+        llvm::FixedVectorType::get(e.b.getInt32Ty(), static_cast<unsigned>(e.kernel.target.lanes)));
   }
   bool descending = false;
   llvm::FixedVectorType* type = memory_vector(e, place, descending);
@@ -210,9 +215,8 @@ void store_vector(KernelEmitter& e, Place place, llvm::Value* value) {
 // Whether the access itself says that it is of vectors.
 bool touches_lanes(const KernelEmitter& e, const Access& access) {
   if (access.mask && e.kernel[access.mask].vector) return true;
-  return std::any_of(access.indices.begin(), access.indices.end(), [&](const Access::Index& index) {
-    return index.dynamic && e.kernel[index.dynamic].vector;
-  });
+  return std::any_of(access.indices.begin(), access.indices.end(),
+                     [&](const Access::Index& index) { return index.dynamic && e.kernel[index.dynamic].vector; });
 }
 
 }  // namespace

@@ -63,16 +63,24 @@ std::pair<llvm::Value*, llvm::Value*> share_of(EntryEmitter& e, int64_t items) {
 llvm::Value* bind(EntryEmitter& e, const BufferBinding& binding) {
   llvm::Value* base = nullptr;
   switch (binding.space) {
-    case BufferBinding::state: base = e.state; break;
-    case BufferBinding::arena: base = e.arena; break;
-    case BufferBinding::scratch: base = e.scratch; break;
-    case BufferBinding::io: return e.io.at(static_cast<size_t>(binding.offset));
+    case BufferBinding::state:
+      base = e.state;
+      break;
+    case BufferBinding::arena:
+      base = e.arena;
+      break;
+    case BufferBinding::scratch:
+      base = e.scratch;
+      break;
+    case BufferBinding::io:
+      return e.io.at(static_cast<size_t>(binding.offset));
   }
   return binding.offset == 0 ? base : e.b.CreatePtrAdd(base, e.b.getInt64(static_cast<uint64_t>(binding.offset)));
 }
 
 void emit_call(EntryEmitter& e, llvm::Module& target, const Kernel& kernel, const KernelCall& call) {
-  NNC_CHECK(call.buffers.size() == kernel.buffers.size(), "call of {} with {} buffers", kernel.name, call.buffers.size());
+  NNC_CHECK(call.buffers.size() == kernel.buffers.size(), "call of {} with {} buffers", kernel.name,
+            call.buffers.size());
   const auto [lo, hi] = share_of(e, kernel.items);
   std::vector<llvm::Value*> arguments;
   for (const BufferBinding& binding : call.buffers) arguments.push_back(bind(e, binding));
@@ -109,7 +117,8 @@ std::string symbol_of(const LoopModule& module, const LoopEntry& entry) {
   return symbol;
 }
 
-void emit_entry(llvm::Module& target, const LoopModule& module, const LoopEntry& entry, const MachineDescription& machine) {
+void emit_entry(llvm::Module& target, const LoopModule& module, const LoopEntry& entry,
+                const MachineDescription& machine) {
   llvm::IRBuilder<> b(target.getContext());
   auto* type = llvm::FunctionType::get(b.getVoidTy(), {b.getPtrTy()}, false);
   auto* function = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, symbol_of(module, entry), target);

@@ -31,7 +31,8 @@ void set_location(KernelEmitter& e, const LoopStmt& stmt) {
   if (!stmt.locations.empty()) set_location(e, stmt.locations.front());
 }
 
-// Opens the loop `for (base = first; base < end; base += step)`, known to run at least once; emits into its body afterwards.
+// Opens the loop `for (base = first; base < end; base += step)`, known to run at least once; emits into its body
+// afterwards.
 struct OpenLoop {
   llvm::PHINode* base;
   llvm::BasicBlock* head;
@@ -152,13 +153,27 @@ void emit_unrolled(KernelEmitter& e, const LoopStmt& stmt, size_t depth) {
 void emit_stmt(KernelEmitter& e, const LoopStmt& stmt) {
   switch (stmt.kind) {
     case LoopStmt::define:
-    case LoopStmt::assign: write_value(e, stmt.value, emit_op(e, stmt)); break;
-    case LoopStmt::load: emit_load(e, stmt); break;
-    case LoopStmt::store: emit_store(e, stmt); break;
-    case LoopStmt::prefetch: emit_prefetch(e, stmt); break;
-    case LoopStmt::loop: emit_loop(e, stmt); break;
-    case LoopStmt::items: emit_items(e, stmt); break;
-    case LoopStmt::unroll: emit_unrolled(e, stmt, 0); break;
+    case LoopStmt::assign:
+      write_value(e, stmt.value, emit_op(e, stmt));
+      break;
+    case LoopStmt::load:
+      emit_load(e, stmt);
+      break;
+    case LoopStmt::store:
+      emit_store(e, stmt);
+      break;
+    case LoopStmt::prefetch:
+      emit_prefetch(e, stmt);
+      break;
+    case LoopStmt::loop:
+      emit_loop(e, stmt);
+      break;
+    case LoopStmt::items:
+      emit_items(e, stmt);
+      break;
+    case LoopStmt::unroll:
+      emit_unrolled(e, stmt, 0);
+      break;
   }
 }
 
@@ -202,8 +217,9 @@ void describe_arguments(KernelEmitter& e) {
     for (int64_t extent : buffer.dims) bytes *= extent;
     e.function->addParamAttr(position, llvm::Attribute::NoAlias);
     e.function->addParamAttr(position, llvm::Attribute::NoCapture);
-    e.function->addParamAttr(position, llvm::Attribute::getWithAlignment(
-                                           e.b.getContext(), llvm::Align(static_cast<uint64_t>(size_of(buffer.dtype)))));
+    e.function->addParamAttr(
+        position,
+        llvm::Attribute::getWithAlignment(e.b.getContext(), llvm::Align(static_cast<uint64_t>(size_of(buffer.dtype)))));
     if (bytes > 0) e.function->addDereferenceableParamAttr(position, static_cast<uint64_t>(bytes));
     if (buffer.mode == LoopBuffer::in) e.function->addParamAttr(position, llvm::Attribute::ReadOnly);
     e.buffers.push_back(argument);

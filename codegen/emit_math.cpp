@@ -12,9 +12,15 @@ namespace nnc {
 namespace {
 
 // Kinds of values have types of their own, so that a template cannot mix them up.
-struct FloatValue { llvm::Value* value; };
-struct IntValue { llvm::Value* value; };
-struct MaskValue { llvm::Value* value; };
+struct FloatValue {
+  llvm::Value* value;
+};
+struct IntValue {
+  llvm::Value* value;
+};
+struct MaskValue {
+  llvm::Value* value;
+};
 
 class EmitMath {
  public:
@@ -121,24 +127,41 @@ llvm::Value* emit_math(KernelEmitter& e, const LoopStmt& stmt, const std::vector
   const FloatValue x{v[0]};
   const IntValue bits{v[0]};
   switch (stmt.op) {
-    case LoopOp::pow: return math::pow(b, x, FloatValue{v[1]}).value;
-    case LoopOp::exp: return math::exp(b, x).value;
-    case LoopOp::log: return math::log(b, x).value;
-    case LoopOp::log1p: return math::log1p(b, x).value;
-    case LoopOp::expm1: return math::expm1(b, x).value;
-    case LoopOp::tanh: return math::tanh(b, x).value;
-    case LoopOp::sigmoid: return math::sigmoid(b, x).value;
-    case LoopOp::erf: return math::erf(b, x).value;
-    case LoopOp::sin: return math::sin(b, x).value;
-    case LoopOp::cos: return math::cos(b, x).value;
-    case LoopOp::floor: return math::floor(b, x).value;
-    case LoopOp::round: return math::round(b, x).value;
-    case LoopOp::uniform: return math::uniform(b, bits).value;
-    case LoopOp::normal: return math::normal(b, bits).value;
-    case LoopOp::integer: return math::integer(b, bits, static_cast<uint32_t>(stmt.high)).value;
+    case LoopOp::pow:
+      return math::pow(b, x, FloatValue{v[1]}).value;
+    case LoopOp::exp:
+      return math::exp(b, x).value;
+    case LoopOp::log:
+      return math::log(b, x).value;
+    case LoopOp::log1p:
+      return math::log1p(b, x).value;
+    case LoopOp::expm1:
+      return math::expm1(b, x).value;
+    case LoopOp::tanh:
+      return math::tanh(b, x).value;
+    case LoopOp::sigmoid:
+      return math::sigmoid(b, x).value;
+    case LoopOp::erf:
+      return math::erf(b, x).value;
+    case LoopOp::sin:
+      return math::sin(b, x).value;
+    case LoopOp::cos:
+      return math::cos(b, x).value;
+    case LoopOp::floor:
+      return math::floor(b, x).value;
+    case LoopOp::round:
+      return math::round(b, x).value;
+    case LoopOp::uniform:
+      return math::uniform(b, bits).value;
+    case LoopOp::normal:
+      return math::normal(b, bits).value;
+    case LoopOp::integer:
+      return math::integer(b, bits, static_cast<uint32_t>(stmt.high)).value;
     case LoopOp::philox:
-      return math::philox(b, bits, b.half(v[1], 0), b.half(v[1], 32), b.half(v[2], 0), b.half(v[2], 32), stmt.site).value;
-    default: break;
+      return math::philox(b, bits, b.half(v[1], 0), b.half(v[1], 32), b.half(v[2], 0), b.half(v[2], 32), stmt.site)
+          .value;
+    default:
+      break;
   }
   NNC_CHECK(false, "op {} cannot be emitted", name_of(stmt.op));
 }

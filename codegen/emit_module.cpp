@@ -1,8 +1,8 @@
 #include "codegen/emit_module.h"
 
+#include <llvm/BinaryFormat/Dwarf.h>
 #include <llvm/IR/DIBuilder.h>
 #include <llvm/IR/Module.h>
-#include <llvm/BinaryFormat/Dwarf.h>
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/Path.h>
 #include <llvm/Support/raw_ostream.h>
@@ -41,7 +41,8 @@ DebugInfo describe_sources(llvm::DIBuilder& builder, const LoopModule& module) {
 }  // namespace
 
 std::vector<ModulePart> cut_into_parts(const LoopModule& module) {
-  // About what the backend compiles in a few tens of milliseconds: enough to share out, too much to drown in fixed costs.
+  // About what the backend compiles in a few tens of milliseconds: enough to share out, too much to drown in fixed
+  // costs.
   constexpr int64_t part_size = 1000;
   std::vector<ModulePart> parts;
   int64_t size = part_size;

@@ -23,7 +23,8 @@ llvm::Value* emit_index(KernelEmitter& e, const LoopStmt& stmt, const LoopValue&
   return e.b.CreateAdd(splat_to(e, first), lane_offsets(e, stmt.lane_step, type));
 }
 
-// low <= affine + lane * lane_step < high, as one unsigned comparison with high - low where the range can be left at all.
+// low <= affine + lane * lane_step < high, as one unsigned comparison with high - low where the range can be left at
+// all.
 llvm::Value* emit_within(KernelEmitter& e, const LoopStmt& stmt, const LoopValue& result) {
   auto [least, greatest] = bounds(e, stmt.affine);
   if (result.vector) {
@@ -73,7 +74,8 @@ llvm::Value* emit_lanes(KernelEmitter& e, const LoopStmt& stmt, const LoopValue&
       low.push_back(lane);
       high.push_back(lane + half);
     }
-    value = combine(e, stmt.reduction, e.b.CreateShuffleVector(value, low), e.b.CreateShuffleVector(value, high), result.dtype);
+    value = combine(e, stmt.reduction, e.b.CreateShuffleVector(value, low), e.b.CreateShuffleVector(value, high),
+                    result.dtype);
   }
   return e.b.CreateExtractElement(value, uint64_t{0});
 }
@@ -117,7 +119,8 @@ std::vector<llvm::Value*> read_operands(KernelEmitter& e, const LoopStmt& stmt, 
 }
 
 // By the machine's instruction; without one (SSE2 in f32) as a series.
-llvm::Value* emit_rounding(KernelEmitter& e, const LoopStmt& stmt, const std::vector<llvm::Value*>& operands, DType dtype) {
+llvm::Value* emit_rounding(KernelEmitter& e, const LoopStmt& stmt, const std::vector<llvm::Value*>& operands,
+                           DType dtype) {
   if (!is_float(dtype)) return operands[0];
   if (dtype == DType::f32 && !e.kernel.target.fma) return emit_math(e, stmt, operands);
   const auto id = stmt.op == LoopOp::floor ? llvm::Intrinsic::floor : llvm::Intrinsic::roundeven;
@@ -127,29 +130,49 @@ llvm::Value* emit_rounding(KernelEmitter& e, const LoopStmt& stmt, const std::ve
 llvm::Value* emit_map(KernelEmitter& e, const LoopStmt& stmt, std::vector<llvm::Value*> operands, DType dtype) {
   const auto& v = operands;
   switch (stmt.op) {
-    case LoopOp::add: return add(e, v[0], v[1], dtype);
-    case LoopOp::sub: return is_float(dtype) ? e.b.CreateFSub(v[0], v[1]) : e.b.CreateSub(v[0], v[1]);
-    case LoopOp::mul: return multiply(e, v[0], v[1], dtype);
-    case LoopOp::div: return divide(e, v[0], v[1], dtype);
-    case LoopOp::fma: return multiply_add(e, v[0], v[1], v[2], dtype);
-    case LoopOp::max: return maximum(e, v[0], v[1], dtype);
-    case LoopOp::min: return minimum(e, v[0], v[1], dtype);
-    case LoopOp::neg: return is_float(dtype) ? e.b.CreateFNeg(v[0]) : e.b.CreateNeg(v[0]);
-    case LoopOp::abs: return absolute(e, v[0], dtype);
-    case LoopOp::sign: return sign(e, v[0], dtype);
-    case LoopOp::sqrt: return e.b.CreateUnaryIntrinsic(llvm::Intrinsic::sqrt, v[0]);
+    case LoopOp::add:
+      return add(e, v[0], v[1], dtype);
+    case LoopOp::sub:
+      return is_float(dtype) ? e.b.CreateFSub(v[0], v[1]) : e.b.CreateSub(v[0], v[1]);
+    case LoopOp::mul:
+      return multiply(e, v[0], v[1], dtype);
+    case LoopOp::div:
+      return divide(e, v[0], v[1], dtype);
+    case LoopOp::fma:
+      return multiply_add(e, v[0], v[1], v[2], dtype);
+    case LoopOp::max:
+      return maximum(e, v[0], v[1], dtype);
+    case LoopOp::min:
+      return minimum(e, v[0], v[1], dtype);
+    case LoopOp::neg:
+      return is_float(dtype) ? e.b.CreateFNeg(v[0]) : e.b.CreateNeg(v[0]);
+    case LoopOp::abs:
+      return absolute(e, v[0], dtype);
+    case LoopOp::sign:
+      return sign(e, v[0], dtype);
+    case LoopOp::sqrt:
+      return e.b.CreateUnaryIntrinsic(llvm::Intrinsic::sqrt, v[0]);
     case LoopOp::rsqrt:
-      return e.b.CreateFDiv(llvm::ConstantFP::get(v[0]->getType(), 1.0), e.b.CreateUnaryIntrinsic(llvm::Intrinsic::sqrt, v[0]));
+      return e.b.CreateFDiv(llvm::ConstantFP::get(v[0]->getType(), 1.0),
+                            e.b.CreateUnaryIntrinsic(llvm::Intrinsic::sqrt, v[0]));
     case LoopOp::floor:
-    case LoopOp::round: return emit_rounding(e, stmt, v, dtype);
-    case LoopOp::compare: return emit_compare(e, stmt.comparison, v[0], v[1], dtype);
-    case LoopOp::select: return e.b.CreateSelect(v[0], v[1], v[2]);
-    case LoopOp::logical_and: return e.b.CreateAnd(v[0], v[1]);
-    case LoopOp::logical_or: return e.b.CreateOr(v[0], v[1]);
-    case LoopOp::logical_not: return e.b.CreateNot(v[0]);
+    case LoopOp::round:
+      return emit_rounding(e, stmt, v, dtype);
+    case LoopOp::compare:
+      return emit_compare(e, stmt.comparison, v[0], v[1], dtype);
+    case LoopOp::select:
+      return e.b.CreateSelect(v[0], v[1], v[2]);
+    case LoopOp::logical_and:
+      return e.b.CreateAnd(v[0], v[1]);
+    case LoopOp::logical_or:
+      return e.b.CreateOr(v[0], v[1]);
+    case LoopOp::logical_not:
+      return e.b.CreateNot(v[0]);
     case LoopOp::splat:
-    case LoopOp::detach: return v[0];
-    default: return emit_math(e, stmt, v);
+    case LoopOp::detach:
+      return v[0];
+    default:
+      return emit_math(e, stmt, v);
   }
 }
 
@@ -158,11 +181,16 @@ llvm::Value* emit_map(KernelEmitter& e, const LoopStmt& stmt, std::vector<llvm::
 llvm::Value* emit_op(KernelEmitter& e, const LoopStmt& stmt) {
   const LoopValue& result = e.kernel[stmt.value];
   switch (stmt.op) {
-    case LoopOp::index: return emit_index(e, stmt, result);
-    case LoopOp::within: return emit_within(e, stmt, result);
-    case LoopOp::fold: return emit_fold(e, stmt, result);
-    case LoopOp::lanes: return emit_lanes(e, stmt, result);
-    default: break;
+    case LoopOp::index:
+      return emit_index(e, stmt, result);
+    case LoopOp::within:
+      return emit_within(e, stmt, result);
+    case LoopOp::fold:
+      return emit_fold(e, stmt, result);
+    case LoopOp::lanes:
+      return emit_lanes(e, stmt, result);
+    default:
+      break;
   }
   std::vector<DType> dtypes;
   std::vector<llvm::Value*> operands = read_operands(e, stmt, dtypes);

@@ -11,13 +11,19 @@ namespace nnc {
 
 llvm::Type* element_type(llvm::LLVMContext& context, DType dtype) {
   switch (dtype) {
-    case DType::boolean: return llvm::Type::getInt1Ty(context);
-    case DType::i32: return llvm::Type::getInt32Ty(context);
-    case DType::i64: return llvm::Type::getInt64Ty(context);
+    case DType::boolean:
+      return llvm::Type::getInt1Ty(context);
+    case DType::i32:
+      return llvm::Type::getInt32Ty(context);
+    case DType::i64:
+      return llvm::Type::getInt64Ty(context);
     // bf16 values are bits: arithmetic on them is done in f32 and rounded explicitly.
-    case DType::bf16: return llvm::Type::getInt16Ty(context);
-    case DType::f32: return llvm::Type::getFloatTy(context);
-    case DType::f64: return llvm::Type::getDoubleTy(context);
+    case DType::bf16:
+      return llvm::Type::getInt16Ty(context);
+    case DType::f32:
+      return llvm::Type::getFloatTy(context);
+    case DType::f64:
+      return llvm::Type::getDoubleTy(context);
   }
   NNC_CHECK(false, "unknown dtype");
 }
@@ -27,22 +33,29 @@ llvm::Type* value_type(const KernelEmitter& e, DType dtype, bool vector) {
   return vector ? llvm::FixedVectorType::get(element, static_cast<unsigned>(e.kernel.target.lanes)) : element;
 }
 
-llvm::Type* value_type(const KernelEmitter& e, const LoopValue& value) { return value_type(e, value.dtype, value.vector); }
+llvm::Type* value_type(const KernelEmitter& e, const LoopValue& value) {
+  return value_type(e, value.dtype, value.vector);
+}
 
 llvm::Constant* literal(const KernelEmitter& e, double number, DType dtype) {
   llvm::Type* type = element_type(e.b.getContext(), dtype);
   switch (dtype) {
-    case DType::boolean: return llvm::ConstantInt::get(type, number != 0 ? 1 : 0);
-    case DType::i32: return llvm::ConstantInt::getSigned(type, static_cast<int32_t>(static_cast<int64_t>(number)));
-    case DType::i64: return llvm::ConstantInt::getSigned(type, static_cast<int64_t>(number));
+    case DType::boolean:
+      return llvm::ConstantInt::get(type, number != 0 ? 1 : 0);
+    case DType::i32:
+      return llvm::ConstantInt::getSigned(type, static_cast<int32_t>(static_cast<int64_t>(number)));
+    case DType::i64:
+      return llvm::ConstantInt::getSigned(type, static_cast<int64_t>(number));
     case DType::bf16: {
       llvm::APFloat value(static_cast<float>(number));
       bool inexact = false;
       value.convert(llvm::APFloat::BFloat(), llvm::APFloat::rmNearestTiesToEven, &inexact);
       return llvm::ConstantInt::get(type, value.bitcastToAPInt());
     }
-    case DType::f32: return llvm::ConstantFP::get(e.b.getContext(), llvm::APFloat(static_cast<float>(number)));
-    case DType::f64: return llvm::ConstantFP::get(e.b.getContext(), llvm::APFloat(number));
+    case DType::f32:
+      return llvm::ConstantFP::get(e.b.getContext(), llvm::APFloat(static_cast<float>(number)));
+    case DType::f64:
+      return llvm::ConstantFP::get(e.b.getContext(), llvm::APFloat(number));
   }
   NNC_CHECK(false, "unknown dtype");
 }
@@ -107,7 +120,8 @@ LinearForm evaluate(const KernelEmitter& e, const Affine& affine, int64_t factor
       form.terms.push_back({binding.base, coefficient * factor, binding.scope});
     }
   }
-  std::stable_sort(form.terms.begin(), form.terms.end(), [](const auto& a, const auto& b) { return a.scope < b.scope; });
+  std::stable_sort(form.terms.begin(), form.terms.end(),
+                   [](const auto& a, const auto& b) { return a.scope < b.scope; });
   return form;
 }
 
@@ -122,7 +136,8 @@ void add_to(LinearForm& form, const LinearForm& other) {
       form.terms.push_back(term);
     }
   }
-  std::stable_sort(form.terms.begin(), form.terms.end(), [](const auto& a, const auto& b) { return a.scope < b.scope; });
+  std::stable_sort(form.terms.begin(), form.terms.end(),
+                   [](const auto& a, const auto& b) { return a.scope < b.scope; });
 }
 
 llvm::Value* materialise(KernelEmitter& e, const LinearForm& form) {

@@ -82,9 +82,9 @@ tl::expected<std::unique_ptr<llvm::TargetMachine>, std::string> make_machine(con
   std::string error;
   const llvm::Target* backend = llvm::TargetRegistry::lookupTarget(triple, error);
   if (backend == nullptr) return tl::unexpected(error);
-  std::unique_ptr<llvm::TargetMachine> result(backend->createTargetMachine(
-      triple, machine.cpu, machine.features, llvm::TargetOptions(), llvm::Reloc::PIC_, llvm::CodeModel::Small,
-      llvm::CodeGenOptLevel::Default, /*JIT=*/true));
+  std::unique_ptr<llvm::TargetMachine> result(
+      backend->createTargetMachine(triple, machine.cpu, machine.features, llvm::TargetOptions(), llvm::Reloc::PIC_,
+                                   llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default, /*JIT=*/true));
   if (!result) return tl::unexpected("LLVM has no machine " + machine.cpu + " for " + triple);
   return result;
 }

@@ -26,8 +26,8 @@ MachineDescription describe(const Target& target);
 // Initialises LLVM's native backend on first use. Errors: LLVM has no such machine.
 tl::expected<std::unique_ptr<llvm::TargetMachine>, std::string> make_machine(const MachineDescription& machine);
 
-// The attributes by which LLVM chooses instructions and vector width in `function`, and by which it folds constants with
-// denormals flushed, as they are when the code runs.
+// The attributes by which LLVM chooses instructions and vector width in `function`, and by which it folds constants
+// with denormals flushed, as they are when the code runs.
 void set_machine_attributes(llvm::Function& function, const MachineDescription& machine);
 
 }  // namespace nnc

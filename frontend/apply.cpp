@@ -224,9 +224,7 @@ Value run_function(Evaluator& e, const Declared& declared, std::vector<Argument>
   e.context.span = outer_span;
   if (result.is_poison()) return result;
   const auto gradient = declared.file->gradients.find(declared.name);
-  const bool differentiable = e.context.training && e.run != &e.scratch && e.initialised.empty() && e.frame->kind != Frame::optimizer &&
-                              e.frame->kind != Frame::gradient && e.frame->kind != Frame::schedule;
-  if (gradient != declared.file->gradients.end() && differentiable && result.is_tensor()) {
+  if (gradient != declared.file->gradients.end() && e.forward && result.is_tensor()) {
     std::vector<std::pair<std::string, Value>> parameters;
     for (size_t k = 0; k < bound->values.size(); ++k) parameters.emplace_back(function.parameters[k].name.text, bound->values[k]->value);
     result = attach_gradient(e, declared, *gradient->second, parameters, result, call);

@@ -16,8 +16,8 @@ std::vector<ExprId> left_spine(const Ast& ast, ExprId top) {
 }
 
 const char* spelling(BinaryOp op) {
-  constexpr const char* spellings[] = {"|>", "or", "and", "==", "!=", "<", "<=", ">", ">=",
-                                       "+",  "-",  "*",   "/",  "//", "%", "@",  "**"};
+  constexpr const char* spellings[] = {
+      "|>", "or", "and", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "//", "%", "@", "**"};
   return spellings[static_cast<size_t>(op)];
 }
 

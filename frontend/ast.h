@@ -34,12 +34,26 @@ struct Name {
 
 enum class UnaryOp { negate, logical_not };
 
+// Loosest first.
 enum class BinaryOp {
-  pipe, logical_or, logical_and,
-  equal, not_equal, less, less_equal, greater, greater_equal,
-  add, subtract, multiply, divide, floor_divide, modulo, matmul,
-  power
-};  // clang-format keeps one level of precedence to a line
+  pipe,
+  logical_or,
+  logical_and,
+  equal,  // the six comparisons share a level
+  not_equal,
+  less,
+  less_equal,
+  greater,
+  greater_equal,
+  add,  // two of one level
+  subtract,
+  multiply,  // five of one level
+  divide,
+  floor_divide,
+  modulo,
+  matmul,
+  power,
+};
 
 struct Error {};  // a syntax error stood here and was reported
 struct Number {   // `12`, `1_000`, `0.5`, `1e-3`, `inf`; never negative
@@ -116,7 +130,20 @@ struct Scan {  // scan names in sequences along axis [reverse] body; only as a w
 
 // In the order of Expr::node's alternatives.
 enum class ExprKind {
-  error, number, boolean, string, name, list, comprehension, range, unary, binary, call, index, member, scan
+  error,
+  number,
+  boolean,
+  string,
+  name,
+  list,
+  comprehension,
+  range,
+  unary,
+  binary,
+  call,
+  index,
+  member,
+  scan
 };
 
 struct Expr {
@@ -151,7 +178,7 @@ struct TypeExpr {
   Span span;
   TypeKind kind = TypeKind::tensor;
   ElementType element = ElementType::compute;
-  ExprId bound;                // n of `i32<n>`; may be invalid
+  ExprId bound;                 // n of `i32<n>`; may be invalid
   std::vector<Dimension> dims;  // empty: a scalar
 };
 
@@ -182,7 +209,7 @@ struct Yield {
 struct Require {
   ExprId condition;
 };
-struct DeclareState {  // param|state names [: type] = init [with attributes]
+struct DeclareState {    // param|state names [: type] = init [with attributes]
   bool trained = false;  // `param`
   std::vector<Name> names;
   TypeId type;  // invalid only for `state`
@@ -198,14 +225,14 @@ enum class ResultKind { output, loss, metric };
 struct DeclareResult {  // output|loss|metric name [: type] = value
   ResultKind kind = ResultKind::output;
   Name name;
-  TypeId type;  // may be invalid
+  TypeId type;   // may be invalid
   ExprId value;  // may be a Scan
 };
 struct IfArm {
   ExprId condition;
   Block body;
 };
-struct If {  // if ... else if ... else ...
+struct If {                 // if ... else if ... else ...
   std::vector<IfArm> arms;  // at least one
   std::optional<Block> otherwise;
 };
@@ -220,7 +247,17 @@ struct ScanStmt {
 
 // In the order of Stmt::node's alternatives.
 enum class StmtKind {
-  bind, assign, return_, yield, require, declare_state, declare_input, declare_result, if_, for_, scan
+  bind,
+  assign,
+  return_,
+  yield,
+  require,
+  declare_state,
+  declare_input,
+  declare_result,
+  if_,
+  for_,
+  scan
 };
 
 struct Stmt {
@@ -312,9 +349,9 @@ struct Train {
 enum class DeclKind { import, option, constant, function, schedule, gradient, layer, optimizer, model, data, train };
 
 struct Decl {
-  Span span;          // from the keyword to the end
+  Span span;  // from the keyword to the end
   Span keyword_span;
-  std::string doc;    // the comment lines right above, without `#` and one space, joined by '\n'
+  std::string doc;  // the comment lines right above, without `#` and one space, joined by '\n'
   std::variant<Import, Option, Const, Function, Schedule, Gradient, Layer, Optimizer, Model, Data, Train> node;
 
   DeclKind kind() const { return static_cast<DeclKind>(node.index()); }

@@ -1,7 +1,8 @@
 // What the compiler tells the user about a program: collected, located, deduplicated, never thrown.
 //
 // Each kind is one line in diagnostics.def. Emit with
-//   report(diagnostics, DiagnosticKind::unknown_name, span, "unknown layer `{}`", name).help("...").label(other, "...");
+//   report(diagnostics, DiagnosticKind::unknown_name, span, "unknown layer `{}`", name).help("...").label(other,
+//   "...");
 // The reference that report() returns is valid until the next report().
 #pragma once
 
@@ -29,8 +30,8 @@ enum class DiagnosticKind : uint16_t {
 
 struct DiagnosticInfo {
   DiagnosticKind kind;
-  std::string_view name;         // "unknown_name"
-  std::string_view code;         // "E101"
+  std::string_view name;  // "unknown_name"
+  std::string_view code;  // "E101"
   Severity severity;
   std::string_view explanation;  // a paragraph for `nnc explain`
 };
@@ -59,9 +60,9 @@ struct Label {
 struct Diagnostic {
   DiagnosticKind kind;
   std::string message;
-  Span span;                   // where there is no `place`
+  Span span;  // where there is no `place`
   std::optional<Place> place;
-  std::vector<Label> labels;   // a label with the primary span is written behind its caret
+  std::vector<Label> labels;  // a label with the primary span is written behind its caret
   std::vector<std::string> helps;
   std::vector<std::string> notes;
 
@@ -77,7 +78,7 @@ struct Diagnostics {
   std::deque<Diagnostic> list;  // at most max_kept_diagnostics, in the order of report
   size_t errors = 0;            // all reported, kept or not
   size_t warnings = 0;
-  Diagnostic overflow{};        // where those above the limit go
+  Diagnostic overflow{};  // where those above the limit go
 };
 inline constexpr size_t max_kept_diagnostics = 200;
 

@@ -37,8 +37,8 @@ size_t display_width(uint32_t c) {
   auto within = [c](uint32_t low, uint32_t high) { return low <= c && c <= high; };
   if (within(0x300, 0x36F) || within(0x200B, 0x200F) || within(0x20D0, 0x20FF) || within(0xFE00, 0xFE0F)) return 0;
   bool wide = within(0x1100, 0x115F) || within(0x2E80, 0xA4CF) || within(0xAC00, 0xD7A3) || within(0xF900, 0xFAFF) ||
-              within(0xFE30, 0xFE6F) || within(0xFF00, 0xFF60) || within(0xFFE0, 0xFFE6) ||
-              within(0x1F300, 0x1FAFF) || within(0x20000, 0x3FFFD);
+              within(0xFE30, 0xFE6F) || within(0xFF00, 0xFF60) || within(0xFFE0, 0xFFE6) || within(0x1F300, 0x1FAFF) ||
+              within(0x20000, 0x3FFFD);
   return wide ? 2 : 1;
 }
 
@@ -296,9 +296,9 @@ std::string render(const SourceFiles& sources, const Diagnostic& diagnostic, con
   const Palette& palette = options.colour ? coloured : plain;
   const DiagnosticInfo& kind = info(diagnostic.kind);
   const char* primary = kind.severity == Severity::error ? palette.error : palette.warning;
-  std::string text = fmt::format("{}{}{}: {}{}[{}]{}: {}\n", palette.bold, place_prefix(sources, diagnostic),
-                                 palette.off, primary, severity_name(kind.severity), kind.code, palette.off,
-                                 printable(diagnostic.message));
+  std::string text =
+      fmt::format("{}{}{}: {}{}[{}]{}: {}\n", palette.bold, place_prefix(sources, diagnostic), palette.off, primary,
+                  severity_name(kind.severity), kind.code, palette.off, printable(diagnostic.message));
   if (!diagnostic.place && diagnostic.span.file) text += excerpts(sources, diagnostic, primary, palette);
   for (const std::string& help : diagnostic.helps) {
     text += fmt::format("{}help{}: {}\n", palette.help, palette.off, printable(help));
@@ -336,10 +336,10 @@ std::string render_json(const SourceFiles& sources, const Diagnostics& diagnosti
       labels += fmt::format(R"({}{{{},"text":{}}})", labels.empty() ? "" : ",", json_span(sources, label.span),
                             json_string(label.text));
     }
-    text += fmt::format(R"({{"schema":1,"code":"{}","severity":"{}","message":{},{},"labels":[{}],"help":{},"notes":{}}})",
-                        kind.code, severity_name(kind.severity), json_string(diagnostic->message),
-                        json_place(sources, *diagnostic), labels, json_strings(diagnostic->helps),
-                        json_strings(diagnostic->notes));
+    text += fmt::format(
+        R"({{"schema":1,"code":"{}","severity":"{}","message":{},{},"labels":[{}],"help":{},"notes":{}}})", kind.code,
+        severity_name(kind.severity), json_string(diagnostic->message), json_place(sources, *diagnostic), labels,
+        json_strings(diagnostic->helps), json_strings(diagnostic->notes));
     text += '\n';
   }
   return text;

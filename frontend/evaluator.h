@@ -120,6 +120,7 @@ struct Evaluator {
   size_t work = 0;
   uint32_t next_serial = 1;
   bool exhausted = false;  // a limit was hit and reported
+  bool forward = false;    // building what will be differentiated: gradients the user wrote are attached
   std::map<const Builtin*, std::vector<ParameterInfo>> signatures;
 };
 

@@ -1,7 +1,9 @@
 #include "frontend/lexer.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -35,14 +37,13 @@ struct Lexer {
   Tokens result;
   size_t at = 0;
   bool first_on_line = true;
+  bool after_stray = false;
 
   char peek(size_t ahead = 0) const { return at + ahead < text.size() ? text[at + ahead] : '\0'; }
-  Span span(size_t begin, size_t end) const {
-    return {file, static_cast<uint32_t>(begin), static_cast<uint32_t>(end)};
-  }
+  Span span(size_t begin, size_t end) const { return {file, static_cast<uint32_t>(begin), static_cast<uint32_t>(end)}; }
   void push(TokenKind kind, size_t begin) {
-    result.tokens.push_back(
-        {kind, std::exchange(first_on_line, false), static_cast<uint32_t>(begin), static_cast<uint32_t>(at)});
+    result.tokens.push_back({kind, std::exchange(first_on_line, false), std::exchange(after_stray, false),
+                             static_cast<uint32_t>(begin), static_cast<uint32_t>(at)});
   }
 };
 
@@ -139,9 +140,8 @@ void lex_string(Lexer& lexer) {
       ++lexer.at;
       continue;
     }
-    size_t length = lexer.at + 1 < lexer.text.size() && !is_space(escaped)
-                        ? utf8_length(lexer.text.substr(lexer.at + 1))
-                        : 0;
+    size_t length =
+        lexer.at + 1 < lexer.text.size() && !is_space(escaped) ? utf8_length(lexer.text.substr(lexer.at + 1)) : 0;
     report(lexer.diagnostics, DiagnosticKind::bad_escape, lexer.span(lexer.at, lexer.at + 1 + length),
            "no such escape in a string")
         .help("there are `\\\"`, `\\\\`, `\\n` and `\\t`; a backslash is written `\\\\`");
@@ -150,46 +150,65 @@ void lex_string(Lexer& lexer) {
   lexer.push(TokenKind::string, begin);
 }
 
-const char* help_for_stray(std::string_view character) {
-  constexpr std::pair<std::string_view, const char*> helps[] = {
-      {"!", "negation is the word `not`, inequality is `!=`"},
-      {"&", "the logical operator is the word `and`"},
-      {"|", "the logical operator is the word `or`, a pipe is `|>`"},
-      {";", "statements need no semicolons"},
-      {"'", "strings stand between double quotes"},
-      {"\u201C", "strings stand between plain double quotes: `\"`"},
-      {"\u201D", "strings stand between plain double quotes: `\"`"},
-      {"^", "a power is written `**`"},
-      {"\u00D7", "a product is written `*`"},
-      {"\u2212", "a minus is written `-`"},
-      {"\u2026", "an ellipsis is written `...`"},
-      {"\u2192", "an arrow is written `->`"},
-      {"\u00A0", "this is a non-breaking space: replace it by a plain one"},
-  };
-  for (auto& [stray, help] : helps) {
-    if (character == stray) return help;
-  }
-  return nullptr;
+struct StrayCharacter {
+  std::string_view character;
+  const char* help;
+  TokenKind meant;  // `end`: unknown
+};
+
+constexpr StrayCharacter stray_characters[] = {
+    {"!", "negation is the word `not`, inequality is `!=`", TokenKind::word_not},
+    {"&", "the logical operator is the word `and`", TokenKind::word_and},
+    {"|", "the logical operator is the word `or`, a pipe is `|>`", TokenKind::word_or},
+    {"^", "a power is written `**`", TokenKind::star_star},
+    {"\u00D7", "a product is written `*`", TokenKind::star},
+    {"\u2212", "a minus is written `-`", TokenKind::minus},
+    {"\u2026", "an ellipsis is written `...`", TokenKind::ellipsis},
+    {"\u2192", "an arrow is written `->`", TokenKind::right_arrow},
+    {";", "statements need no semicolons", TokenKind::end},
+    {"'", "strings stand between double quotes", TokenKind::end},
+    {"\u201C", "strings stand between plain double quotes: `\"`", TokenKind::end},
+    {"\u201D", "strings stand between plain double quotes: `\"`", TokenKind::end},
+    {"\u00A0", "this is a non-breaking space: replace it by a plain one", TokenKind::end},
+};
+
+// 'text' is read as the string that was meant.
+bool lex_single_quoted(Lexer& lexer) {
+  size_t close = lexer.text.find_first_of("'\n\\", lexer.at + 1);
+  if (close == std::string_view::npos || lexer.text[close] != '\'') return false;
+  size_t begin = std::exchange(lexer.at, close + 1);
+  report(lexer.diagnostics, DiagnosticKind::stray_character, lexer.span(begin, lexer.at), "stray character `'`")
+      .help("strings stand between double quotes");
+  lexer.push(TokenKind::string, begin);
+  return true;
 }
 
 void lex_stray(Lexer& lexer) {
   size_t length = utf8_length(lexer.text.substr(lexer.at));
   if (length == 0 || lexer.peek() == '\0') {  // reported by check_text
+    lexer.after_stray = true;
     ++lexer.at;
     return;
   }
+  if (lexer.peek() == '\'' && lex_single_quoted(lexer)) return;
   std::string_view character = lexer.text.substr(lexer.at, length);
   size_t begin = lexer.at;
   // `&&`, `$$$`: one mistake.
   while (lexer.text.substr(lexer.at, length) == character) lexer.at += length;
   auto byte = static_cast<unsigned char>(character[0]);
-  Diagnostic& diagnostic =
-      byte < 0x20 || byte == 0x7F
-          ? report(lexer.diagnostics, DiagnosticKind::stray_character, lexer.span(begin, lexer.at),
-                   "stray control character 0x{:02X}", byte)
-          : report(lexer.diagnostics, DiagnosticKind::stray_character, lexer.span(begin, lexer.at),
-                   "stray character `{}`", character);
-  if (const char* help = help_for_stray(character)) diagnostic.help(help);
+  bool control = byte < 0x20 || byte == 0x7F;
+  std::string message =
+      control ? fmt::format("stray control character 0x{:02X}", byte) : fmt::format("stray character `{}`", character);
+  Diagnostic& diagnostic = report_message(lexer.diagnostics, DiagnosticKind::stray_character,
+                                          lexer.span(begin, lexer.at), std::move(message));
+  auto known = std::find_if(std::begin(stray_characters), std::end(stray_characters),
+                            [&](const StrayCharacter& stray) { return stray.character == character; });
+  if (known == std::end(stray_characters)) {
+    lexer.after_stray = true;
+    return;
+  }
+  diagnostic.help(known->help);
+  if (known->meant != TokenKind::end) lexer.push(known->meant, begin);
 }
 
 bool lex_punctuation(Lexer& lexer) {
@@ -249,15 +268,34 @@ bool is_closer(TokenKind kind) {
   return kind == TokenKind::close_paren || kind == TokenKind::close_square || kind == TokenKind::close_brace;
 }
 
+// Whether the token at the beginning of a line can only start a statement: then no bracket reaches over it.
+bool surely_starts_statement(const Lexer& lexer, size_t i) {
+  const std::vector<Token>& tokens = lexer.result.tokens;
+  const Token& token = tokens[i];
+  if (!token.first_on_line || i + 1 >= tokens.size()) return false;
+  if (token.kind == TokenKind::word_return || token.kind == TokenKind::word_yield) return true;
+  if (token.kind == TokenKind::word_if || tokens[i + 1].kind == TokenKind::left_arrow) return true;
+  if (token.kind != TokenKind::name || tokens[i + 1].kind != TokenKind::name) return false;
+  constexpr std::string_view words[] = {"param", "state", "input",  "target", "output", "loss",      "metric",  "fn",
+                                        "layer", "model", "option", "const",  "grad",   "optimizer", "schedule"};
+  std::string_view text = lexer.text.substr(token.begin, token.end - token.begin);
+  return std::find(std::begin(words), std::end(words), text) != std::end(words);
+}
+
 // A closer takes the nearest open bracket of its kind; what was opened in between stays unclosed. Round and square
-// closers do not reach out of braces. The counts say beforehand whether there is a partner, so that stray closers
-// cannot each cost a walk through the stack.
-void pair_brackets(Tokens& result) {
+// closers do not reach out of braces, nor over the start of a statement. The counts say beforehand whether there is a
+// partner, so that stray closers cannot each cost a walk through the stack.
+void pair_brackets(Lexer& lexer) {
+  Tokens& result = lexer.result;
   result.partner.assign(result.tokens.size(), 0);
   std::vector<uint32_t> open;
   std::vector<OpenCounts> levels(1);
   for (uint32_t i = 0; i < result.tokens.size(); ++i) {
     TokenKind kind = result.tokens[i].kind;
+    if (surely_starts_statement(lexer, i)) {
+      while (!open.empty() && result.tokens[open.back()].kind != TokenKind::open_brace) open.pop_back();
+      levels.back() = {};
+    }
     if (is_opener(kind)) {
       open.push_back(i);
       if (kind == TokenKind::open_brace) {
@@ -294,7 +332,7 @@ Tokens lex(const SourceFiles& sources, FileId file, Diagnostics& diagnostics) {
   Lexer lexer{sources[file].text, file, diagnostics, {}, 0, true};
   check_text(lexer);
   lex_all(lexer);
-  pair_brackets(lexer.result);
+  pair_brackets(lexer);
   return std::move(lexer.result);
 }
 
@@ -302,7 +340,7 @@ std::string string_value(std::string_view token_text) {
   std::string value;
   for (size_t i = 1; i < token_text.size(); ++i) {
     char c = token_text[i];
-    if (c == '"') break;
+    if (c == token_text[0]) break;
     if (c == '\\' && i + 1 < token_text.size()) {
       char escaped = token_text[++i];
       c = escaped == 'n' ? '\n' : escaped == 't' ? '\t' : escaped;

@@ -20,6 +20,7 @@ enum class TokenKind : uint8_t {
 struct Token {
   TokenKind kind = TokenKind::end;
   bool first_on_line = false;
+  bool after_stray = false;  // something between the token before and this one was reported and left out
   uint32_t begin = 0;
   uint32_t end = 0;
 };

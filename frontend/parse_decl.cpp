@@ -241,11 +241,11 @@ void fail_at_file_level(Parser& parser, bool& reported) {
     return;
   }
   if (!std::exchange(reported, true)) {
-    Diagnostic& diagnostic = report(parser.diagnostics, DiagnosticKind::not_a_declaration, span,
-                                    "a statement at file level");
+    Diagnostic& diagnostic =
+        report(parser.diagnostics, DiagnosticKind::not_a_declaration, span, "a statement at file level");
     if (binds && word.size() <= 40) {
-      diagnostic.help(fmt::format("a value for the whole file is declared: `const {} = ...` or `option {} = ...`", word,
-                                  word));
+      diagnostic.help(
+          fmt::format("a value for the whole file is declared: `const {} = ...` or `option {} = ...`", word, word));
     } else {
       diagnostic.help("statements stand in the block of a model, layer or function");
     }

@@ -23,23 +23,40 @@ struct Operator {
 
 std::optional<Operator> operator_of(TokenKind kind) {
   switch (kind) {
-    case TokenKind::pipe: return Operator{pipe_level, BinaryOp::pipe};
-    case TokenKind::word_or: return Operator{or_level, BinaryOp::logical_or};
-    case TokenKind::word_and: return Operator{and_level, BinaryOp::logical_and};
-    case TokenKind::equal_equal: return Operator{compare_level, BinaryOp::equal};
-    case TokenKind::not_equal: return Operator{compare_level, BinaryOp::not_equal};
-    case TokenKind::less: return Operator{compare_level, BinaryOp::less};
-    case TokenKind::less_equal: return Operator{compare_level, BinaryOp::less_equal};
-    case TokenKind::greater: return Operator{compare_level, BinaryOp::greater};
-    case TokenKind::greater_equal: return Operator{compare_level, BinaryOp::greater_equal};
-    case TokenKind::plus: return Operator{sum_level, BinaryOp::add};
-    case TokenKind::minus: return Operator{sum_level, BinaryOp::subtract};
-    case TokenKind::star: return Operator{product_level, BinaryOp::multiply};
-    case TokenKind::slash: return Operator{product_level, BinaryOp::divide};
-    case TokenKind::slash_slash: return Operator{product_level, BinaryOp::floor_divide};
-    case TokenKind::percent: return Operator{product_level, BinaryOp::modulo};
-    case TokenKind::at: return Operator{product_level, BinaryOp::matmul};
-    default: return std::nullopt;
+    case TokenKind::pipe:
+      return Operator{pipe_level, BinaryOp::pipe};
+    case TokenKind::word_or:
+      return Operator{or_level, BinaryOp::logical_or};
+    case TokenKind::word_and:
+      return Operator{and_level, BinaryOp::logical_and};
+    case TokenKind::equal_equal:
+      return Operator{compare_level, BinaryOp::equal};
+    case TokenKind::not_equal:
+      return Operator{compare_level, BinaryOp::not_equal};
+    case TokenKind::less:
+      return Operator{compare_level, BinaryOp::less};
+    case TokenKind::less_equal:
+      return Operator{compare_level, BinaryOp::less_equal};
+    case TokenKind::greater:
+      return Operator{compare_level, BinaryOp::greater};
+    case TokenKind::greater_equal:
+      return Operator{compare_level, BinaryOp::greater_equal};
+    case TokenKind::plus:
+      return Operator{sum_level, BinaryOp::add};
+    case TokenKind::minus:
+      return Operator{sum_level, BinaryOp::subtract};
+    case TokenKind::star:
+      return Operator{product_level, BinaryOp::multiply};
+    case TokenKind::slash:
+      return Operator{product_level, BinaryOp::divide};
+    case TokenKind::slash_slash:
+      return Operator{product_level, BinaryOp::floor_divide};
+    case TokenKind::percent:
+      return Operator{product_level, BinaryOp::modulo};
+    case TokenKind::at:
+      return Operator{product_level, BinaryOp::matmul};
+    default:
+      return std::nullopt;
   }
 }
 
@@ -195,7 +212,8 @@ ExprId parse_scan(Parser& parser) {
 ExprId parse_word_or_number(Parser& parser) {
   Span span = span_at(parser);
   std::string_view text = text_at(parser);
-  if (take(parser, TokenKind::number)) return add_expr(parser, span, ast::Number{number_value(text), std::string(text)});
+  if (take(parser, TokenKind::number))
+    return add_expr(parser, span, ast::Number{number_value(text), std::string(text)});
   if (take(parser, TokenKind::name)) return add_expr(parser, span, ast::NameRef{std::string(text)});
   if (take(parser, TokenKind::string)) return add_expr(parser, span, ast::String{string_value(text)});
   if (take(parser, TokenKind::word_true)) return add_expr(parser, span, ast::Boolean{true});
@@ -203,8 +221,10 @@ ExprId parse_word_or_number(Parser& parser) {
   if (take(parser, TokenKind::word_inf)) {
     return add_expr(parser, span, ast::Number{std::numeric_limits<double>::infinity(), "inf"});
   }
+  TokenKind previous = parser.at > 0 ? parser.lexed.tokens[parser.at - 1].kind : TokenKind::end;
+  bool list_meant = text == "{" && (previous == TokenKind::equal || previous == TokenKind::open_paren);
   Diagnostic& diagnostic = fail_expected(parser, "an expression");
-  if (!text.empty() && text == "{") diagnostic.help("a list is written `[a, b]`");
+  if (list_meant) diagnostic.help("a list is written `[a, b]`");
   return add_expr(parser, span, ast::Error{});
 }
 
@@ -259,8 +279,7 @@ ExprId parse_unary(Parser& parser) {
   if (!take(parser, TokenKind::minus)) return parse_power(parser);
   Nest nest(parser);
   ExprId operand = parse_unary(parser);
-  return add_expr(parser, join(op_span, span_of(parser, operand)),
-                  ast::Unary{ast::UnaryOp::negate, op_span, operand});
+  return add_expr(parser, join(op_span, span_of(parser, operand)), ast::Unary{ast::UnaryOp::negate, op_span, operand});
 }
 
 bool is_bare_comparison(const Parser& parser, ExprId id) {

@@ -1,7 +1,4 @@
 // Statements and blocks.
-#include <array>
-#include <optional>
-
 #include "frontend/parser_state.h"
 
 namespace nnc::parsing {
@@ -101,8 +98,8 @@ decltype(ast::Stmt::node) parse_for(Parser& parser) {
   return loop;
 }
 
-const std::string statement_words[] = {"param", "state", "input", "target", "output", "loss", "metric", "require",
-                                       "return", "yield"};
+const std::string statement_words[] = {"param", "state",  "input",   "target", "output",
+                                       "loss",  "metric", "require", "return", "yield"};
 
 // The statement starts with a name and goes on with neither `=` nor `<-`.
 void fail_statement(Parser& parser, uint32_t begin) {
@@ -111,7 +108,7 @@ void fail_statement(Parser& parser, uint32_t begin) {
   std::string word(text_of(parser.sources, first));
   bool assigns = peek(parser, 1).kind == TokenKind::equal;
   if (next.kind == TokenKind::name || next.kind == TokenKind::string || next.kind == TokenKind::number) {
-    fail_expected(parser, fmt::format("`=` behind `{}`", word.size() > 40 ? "the name" : word))
+    fail_expected(parser, word.size() > 40 ? "`=`" : fmt::format("`=` behind `{}`", word))
         .help(similar("statement", word, statement_words));
   } else if (operator_like(next.kind) && assigns) {
     fail(parser, DiagnosticKind::not_a_statement, span_at(parser), "there are no assignments with an operator")
@@ -175,24 +172,33 @@ void fail_start(Parser& parser) {
   }
 }
 
+bool ends_operand(TokenKind kind) {
+  return kind == TokenKind::name || kind == TokenKind::number || kind == TokenKind::string ||
+         kind == TokenKind::close_paren || kind == TokenKind::close_square || kind == TokenKind::close_brace ||
+         kind == TokenKind::word_true || kind == TokenKind::word_false || kind == TokenKind::word_inf;
+}
+
 bool starts_statement(const Parser& parser) {
   const Token& token = peek(parser);
-  TokenKind next = peek(parser, 1).kind;
   switch (token.kind) {
     case TokenKind::word_return:
-    case TokenKind::word_yield: return true;
+    case TokenKind::word_yield:
+      return true;
     case TokenKind::word_if:
     case TokenKind::word_for:
-    case TokenKind::word_scan: return token.first_on_line;
-    case TokenKind::name: break;
-    default: return false;
+    case TokenKind::word_scan:
+      return token.first_on_line;
+    case TokenKind::name:
+      break;
+    default:
+      return false;
   }
   if (at_keyword(parser, {"param", "state", "input", "target", "output", "loss", "metric"})) {
-    return next == TokenKind::name;
+    return peek(parser, 1).kind == TokenKind::name;
   }
-  if (!token.first_on_line) return false;
-  return next == TokenKind::equal || next == TokenKind::left_arrow || next == TokenKind::colon ||
-         next == TokenKind::comma || at_keyword(parser, {"require"});
+  // Two operands never stand side by side, so behind one a name begins something new. On the same line it is more
+  // likely that something is missing between them.
+  return token.first_on_line && (parser.at == 0 || ends_operand(parser.lexed.tokens[parser.at - 1].kind));
 }
 
 }  // namespace
@@ -215,15 +221,21 @@ std::vector<ast::Name> parse_names(Parser& parser, std::string_view what) {
 void parse_statement_into(Parser& parser, std::vector<ast::StmtId>& stmts) {
   uint32_t begin = parser.at;
   switch (peek(parser).kind) {
-    case TokenKind::word_return: return add_stmt(parser, stmts, begin, parse_return(parser));
+    case TokenKind::word_return:
+      return add_stmt(parser, stmts, begin, parse_return(parser));
     case TokenKind::word_yield:
       take(parser, TokenKind::word_yield);
       return add_stmt(parser, stmts, begin, ast::Yield{parse_values(parser)});
-    case TokenKind::word_if: return add_stmt(parser, stmts, begin, parse_if(parser));
-    case TokenKind::word_for: return add_stmt(parser, stmts, begin, parse_for(parser));
-    case TokenKind::word_scan: return add_stmt(parser, stmts, begin, ast::ScanStmt{parse_right_side(parser)});
-    case TokenKind::name: return add_stmt(parser, stmts, begin, parse_word_statement(parser));
-    default: return fail_start(parser);
+    case TokenKind::word_if:
+      return add_stmt(parser, stmts, begin, parse_if(parser));
+    case TokenKind::word_for:
+      return add_stmt(parser, stmts, begin, parse_for(parser));
+    case TokenKind::word_scan:
+      return add_stmt(parser, stmts, begin, ast::ScanStmt{parse_right_side(parser)});
+    case TokenKind::name:
+      return add_stmt(parser, stmts, begin, parse_word_statement(parser));
+    default:
+      return fail_start(parser);
   }
 }
 

@@ -58,15 +58,17 @@ void parse_element(Parser& parser, ast::TypeExpr& type) {
   std::optional<ElementType> element = element_type(word);
   bool shaped = at_shape_or_bound(parser, 1);
   if (!element || !shaped) {
-    Diagnostic& diagnostic = fail(parser, DiagnosticKind::bad_type, span,
-                                  element ? fmt::format("the type `{}` lacks its shape", word)
-                                  : static_kind(word) ? fmt::format("`{}` annotates static values, which have no shape", word)
-                                                      : fmt::format("`{}` is no element type", word));
+    Diagnostic& diagnostic =
+        fail(parser, DiagnosticKind::bad_type, span,
+             element             ? fmt::format("the type `{}` lacks its shape", word)
+             : static_kind(word) ? fmt::format("`{}` annotates static values, which have no shape", word)
+                                 : fmt::format("`{}` is no element type", word));
     if (element) {
       diagnostic.help(fmt::format("a scalar is `{}[]`", word));
     } else {
-      diagnostic.help("tensors hold `f32`, `i32`, `i32<n>` or `bool`; static values are "
-                      "`int`, `float`, `bool`, `string`, `list` or `fn`");
+      diagnostic.help(
+          "tensors hold `f32`, `i32`, `i32<n>` or `bool`; static values are "
+          "`int`, `float`, `bool`, `string`, `list` or `fn`");
     }
     // The rest reads as if the word were right.
     parser.failed = false;

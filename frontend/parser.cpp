@@ -53,16 +53,23 @@ bool at_keyword(const Parser& parser, std::initializer_list<std::string_view> wo
 }
 
 bool at_declaration(const Parser& parser) {
-  switch (peek(parser, 1).kind) {
+  TokenKind next = peek(parser, 1).kind, behind = peek(parser, 2).kind;
+  bool reserved_name = is_reserved_word(next) && (behind == TokenKind::equal || behind == TokenKind::open_paren);
+  switch (reserved_name ? TokenKind::name : next) {
     case TokenKind::name:
       return at_keyword(parser, {"option", "const", "fn", "schedule", "grad", "layer", "optimizer", "model"});
-    case TokenKind::open_brace: return at_keyword(parser, {"data", "train"});
-    case TokenKind::string: return at_keyword(parser, {"import"});
-    default: return false;
+    case TokenKind::open_brace:
+      return at_keyword(parser, {"data", "train"});
+    case TokenKind::string:
+      return at_keyword(parser, {"import"});
+    default:
+      return false;
   }
 }
 
 Diagnostic& fail(Parser& parser, DiagnosticKind kind, Span span, std::string message) {
+  // What was left out of the text may well be what is missed here.
+  parser.failed |= peek(parser).after_stray;
   if (!std::exchange(parser.failed, true)) return report_message(parser.diagnostics, kind, span, std::move(message));
   return parser.diagnostics.overflow = Diagnostic{kind};
 }
@@ -161,8 +168,7 @@ parsing::Parser make_parser(const SourceFiles& sources, FileId file, Diagnostics
 
 void report_loose_ranges(parsing::Parser& parser) {
   for (ast::ExprId id : parser.loose_ranges) {
-    report(parser.diagnostics, DiagnosticKind::misplaced_range, parser.ast[id].span,
-           "a range stands only behind `in`")
+    report(parser.diagnostics, DiagnosticKind::misplaced_range, parser.ast[id].span, "a range stands only behind `in`")
         .help("as a tensor it is `arange(n)`, in an index it is `x[a:b]`");
   }
 }

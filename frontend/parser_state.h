@@ -37,8 +37,8 @@ const Token& peek(const Parser& parser, uint32_t ahead = 0);
 inline bool at(const Parser& parser, TokenKind kind) { return peek(parser).kind == kind; }
 bool take(Parser& parser, TokenKind kind);  // steps over it if it is there
 std::string_view text_at(const Parser& parser, uint32_t ahead = 0);
-bool at_word(const Parser& parser, std::string_view word);  // a name with this text
-Span span_at(const Parser& parser, uint32_t ahead = 0);     // for the end of the file: behind the last token
+bool at_word(const Parser& parser, std::string_view word);   // a name with this text
+Span span_at(const Parser& parser, uint32_t ahead = 0);      // for the end of the file: behind the last token
 Span span_from(const Parser& parser, uint32_t begin_token);  // up to the last token taken
 // A word of the grammar is a keyword where a declaration or statement starts and none of `= , : <-` follows.
 bool at_keyword(const Parser& parser, std::initializer_list<std::string_view> words);
@@ -69,8 +69,8 @@ struct Nest {
 // ---- expressions and types (parse_expr.cpp, parse_type.cpp)
 ast::ExprId add_expr(Parser& parser, Span span, decltype(ast::Expr::node) node);
 ast::ExprId parse_expr(Parser& parser, int loosest = pipe_level);
-ast::ExprId parse_sequence(Parser& parser);          // an expression or a range
-ast::ExprId parse_right_side(Parser& parser);        // an expression or a scan
+ast::ExprId parse_sequence(Parser& parser);    // an expression or a range
+ast::ExprId parse_right_side(Parser& parser);  // an expression or a scan
 ast::TypeId parse_type(Parser& parser);
 std::vector<ast::TypeId> parse_results(Parser& parser);  // [-> type, type]
 

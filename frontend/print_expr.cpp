@@ -119,23 +119,34 @@ void print_node(Printer& printer, ast::ExprId, const ast::Scan& scan) {
 
 const char* name_of(ast::TypeKind kind) {
   switch (kind) {
-    case ast::TypeKind::static_int: return "int";
-    case ast::TypeKind::static_float: return "float";
-    case ast::TypeKind::static_bool: return "bool";
-    case ast::TypeKind::static_string: return "string";
-    case ast::TypeKind::static_list: return "list";
-    case ast::TypeKind::static_fn: return "fn";
-    case ast::TypeKind::tensor: break;
+    case ast::TypeKind::static_int:
+      return "int";
+    case ast::TypeKind::static_float:
+      return "float";
+    case ast::TypeKind::static_bool:
+      return "bool";
+    case ast::TypeKind::static_string:
+      return "string";
+    case ast::TypeKind::static_list:
+      return "list";
+    case ast::TypeKind::static_fn:
+      return "fn";
+    case ast::TypeKind::tensor:
+      break;
   }
   return "";
 }
 
 const char* name_of(ast::ElementType element) {
   switch (element) {
-    case ast::ElementType::f32: return "f32";
-    case ast::ElementType::i32: return "i32";
-    case ast::ElementType::boolean: return "bool";
-    case ast::ElementType::compute: break;
+    case ast::ElementType::f32:
+      return "f32";
+    case ast::ElementType::i32:
+      return "i32";
+    case ast::ElementType::boolean:
+      return "bool";
+    case ast::ElementType::compute:
+      break;
   }
   return "";
 }

@@ -25,8 +25,8 @@ int edit_distance(std::string_view a, std::string_view b) {
   for (size_t i = 1; i <= a.size(); ++i) {
     current[0] = static_cast<int>(i) * whole;
     for (size_t j = 1; j <= b.size(); ++j) {
-      current[j] = std::min({previous[j] + whole, current[j - 1] + whole,
-                             previous[j - 1] + replace_cost(a[i - 1], b[j - 1])});
+      current[j] =
+          std::min({previous[j] + whole, current[j - 1] + whole, previous[j - 1] + replace_cost(a[i - 1], b[j - 1])});
       if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
         current[j] = std::min(current[j], before_previous[j - 2] + whole);
       }
@@ -60,7 +60,8 @@ std::optional<std::string> similar(std::string_view what, std::string_view name,
                                    std::span<const std::string> candidates) {
   auto found = closest(name, candidates);
   if (!found) return std::nullopt;
-  std::string_view article = !what.empty() && std::string_view("aeiou").find(what[0]) != std::string_view::npos ? "an" : "a";
+  std::string_view article =
+      !what.empty() && std::string_view("aeiou").find(what[0]) != std::string_view::npos ? "an" : "a";
   return fmt::format("{} {} with a similar name exists: `{}`", article, what, *found);
 }
 

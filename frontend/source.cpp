@@ -27,7 +27,8 @@ tl::expected<FileId, std::string> load_source(SourceFiles& sources, const std::s
   std::error_code error;
   auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) return tl::unexpected(fmt::format("cannot read `{}`: no such file", path));
-  if (std::filesystem::is_directory(status)) return tl::unexpected(fmt::format("cannot read `{}`: it is a folder", path));
+  if (std::filesystem::is_directory(status))
+    return tl::unexpected(fmt::format("cannot read `{}`: it is a folder", path));
   std::ifstream stream(path, std::ios::binary);
   if (!stream) return tl::unexpected(fmt::format("cannot read `{}`: permission denied", path));
   std::string text(max_source_bytes + 1, '\0');
@@ -35,7 +36,8 @@ tl::expected<FileId, std::string> load_source(SourceFiles& sources, const std::s
   if (stream.bad()) return tl::unexpected(fmt::format("cannot read `{}`: input error", path));
   text.resize(static_cast<size_t>(stream.gcount()));
   if (text.size() > max_source_bytes) {
-    return tl::unexpected(fmt::format("cannot read `{}`: a source file has at most {} MiB", path, max_source_bytes >> 20));
+    return tl::unexpected(
+        fmt::format("cannot read `{}`: a source file has at most {} MiB", path, max_source_bytes >> 20));
   }
   return add_source(sources, path, std::move(text));
 }
@@ -51,8 +53,8 @@ size_t utf8_length(std::string_view bytes) {
   }
   // Overlong forms, surrogates and what lies above U+10FFFF show in the second byte.
   unsigned char second = byte(1);
-  bool bad = (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
-             (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F);
+  bool bad = (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) || (first == 0xF0 && second < 0x90) ||
+             (first == 0xF4 && second > 0x8F);
   return bad ? 0 : length;
 }
 

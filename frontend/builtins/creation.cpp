@@ -7,19 +7,18 @@
 namespace nnc {
 namespace {
 
-// zeros(), ones(), full(value = v) without sizes are initialisers: they take the declared shape, now or later.
+// zeros() and ones() without sizes are initialisers: they take the declared shape, now or later.
 bool waits_for_shape(const Context& context, const CallArguments& arguments) {
   return !context.shape && arguments[0].items().empty();
 }
 
-Value waiting(const CallArguments& arguments, std::vector<Argument> given) {
+Value waiting(const CallArguments& arguments) {
   Callable callable;
   callable.kind = Callable::builtin;
   callable.name = std::string(arguments.name);
   for (const Builtin& builtin : creation_functions()) {
     if (builtin.name == arguments.name) callable.native = &builtin;
   }
-  callable.given = std::move(given);
   callable.called = true;
   callable.waits_for_shape = true;
   return Value(std::make_shared<const Callable>(std::move(callable)), arguments.call);
@@ -38,17 +37,14 @@ Value filled(Context& context, const CallArguments& arguments, double value) {
 }
 
 Value zeros(Context& context, const CallArguments& arguments) {
-  return waits_for_shape(context, arguments) ? waiting(arguments, {}) : filled(context, arguments, 0);
+  return waits_for_shape(context, arguments) ? waiting(arguments) : filled(context, arguments, 0);
 }
 
 Value ones(Context& context, const CallArguments& arguments) {
-  return waits_for_shape(context, arguments) ? waiting(arguments, {}) : filled(context, arguments, 1);
+  return waits_for_shape(context, arguments) ? waiting(arguments) : filled(context, arguments, 1);
 }
 
 Value full(Context& context, const CallArguments& arguments) {
-  if (waits_for_shape(context, arguments)) {
-    return waiting(arguments, {Argument{arguments[1], arguments.spans[1], "value"}});
-  }
   return filled(context, arguments, arguments[1].number());
 }
 

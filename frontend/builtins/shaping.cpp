@@ -42,16 +42,14 @@ int64_t elements_of(std::span<const Dim> dims) {
   return elements;
 }
 
-// The product of the marks of merged axes: one marked axis times unmarked ones is a multiple of the batch.
+// Several axes as one: a single batch axis among them makes it a multiple of the batch.
 Dim merged(std::span<const Dim> dims) {
   Dim result{elements_of(dims), 0};
-  int64_t others = 1, marks = 0;
   for (Dim dim : dims) {
-    if (dim.batch_multiple != 0) marks += marks == 0 ? dim.batch_multiple : 1 << 20;
-    else others *= dim.extent;
+    if (dim.batch_multiple == 0) continue;
+    if (result.batch_multiple != 0) return {result.extent, 0};
+    result.batch_multiple = result.extent / dim.extent * dim.batch_multiple;
   }
-  bool one_batch = std::count_if(dims.begin(), dims.end(), [](Dim dim) { return dim.batch_multiple != 0; }) == 1;
-  if (one_batch) result.batch_multiple = marks * others;
   return result;
 }
 

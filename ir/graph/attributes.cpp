@@ -13,11 +13,17 @@ constexpr std::array<std::string_view, 5> reduction_names = {"sum", "prod", "max
 constexpr std::array<std::string_view, 3> distribution_names = {"uniform", "normal", "integer"};
 constexpr std::array<std::string_view, 5> order_names = {"unset", "chain", "ways", "lanes", "chunks"};
 
+// Broken maps are printed too, in the verifier's messages.
+std::string index_name(const std::vector<std::string>& names, int index) {
+  bool known = index >= 0 && static_cast<size_t>(index) < names.size();
+  return known ? names[static_cast<size_t>(index)] : fmt::format("?{}", index);
+}
+
 std::string to_string(const IndexTerm& term, const std::vector<std::string>& names) {
-  if (term.is_plain()) return names[static_cast<size_t>(term.terms[0].first)];
+  if (term.is_plain()) return index_name(names, term.terms[0].first);
   std::string sum;
   for (const auto& [index, coefficient] : term.terms) {
-    const std::string& name = names[static_cast<size_t>(index)];
+    std::string name = index_name(names, index);
     std::string_view sign = coefficient < 0 ? "-" : sum.empty() ? "" : "+";
     int64_t size = coefficient < 0 ? -coefficient : coefficient;
     sum += size == 1 ? fmt::format("{}{}", sign, name) : fmt::format("{}{}*{}", sign, size, name);
@@ -51,7 +57,7 @@ std::string to_string(const IndexMap& map) {
     }
   }
   text += " ->";
-  for (int index : map.result) text += ' ' + map.names[static_cast<size_t>(index)];
+  for (int index : map.result) text += ' ' + index_name(map.names, index);
   return text;
 }
 

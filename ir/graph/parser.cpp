@@ -1,157 +1,19 @@
-// Graph text to graphs: a reader of tokens, and statements on top of it. Every read either moves on or fails, and bodies
-// nest at most `max_depth` deep, so any text ends.
+// Graph text to graphs, statement by statement. Every read either moves on or fails, and bodies nest at most `max_depth`
+// deep, so any text ends.
 #include <fmt/format.h>
 
-#include <charconv>
-#include <cmath>
 #include <unordered_map>
 
 #include "ir/graph/attribute_text.h"
-#include "ir/graph/lexer.h"
 #include "ir/graph/names.h"
 #include "ir/graph/text.h"
+#include "ir/graph/token_reader.h"
 #include "ir/ops/op.h"
 
 namespace nnc {
 namespace {
 
 constexpr int max_depth = 8;
-
-struct TokenReader {
-  GraphLexer lexer;
-  GraphToken token;
-  std::string error;
-
-  explicit TokenReader(std::string_view text) : lexer{text} { move(); }
-
-  bool fail(std::string_view why) {
-    if (error.empty()) error = fmt::format("line {}: {}", token.line, why);
-    return false;
-  }
-  void move() {
-    token = lexer.next();
-    if (token.kind == GraphToken::wrong) fail(token.text);
-  }
-  bool is_mark(char c) const { return token.kind == GraphToken::mark && token.text[0] == c; }
-  bool is_word(std::string_view word) const { return token.kind == GraphToken::word && token.text == word; }
-  bool accept(char c) {
-    if (!is_mark(c) || !error.empty()) return false;
-    move();
-    return true;
-  }
-  bool accept(std::string_view word) {
-    if (!is_word(word) || !error.empty()) return false;
-    move();
-    return true;
-  }
-  bool expect(char c) { return accept(c) || fail(fmt::format("'{}' expected", c)); }
-  bool expect(std::string_view word) { return accept(word) || fail(fmt::format("'{}' expected", word)); }
-  void skip_separators() {
-    while (token.kind == GraphToken::separator && error.empty()) move();
-  }
-  bool at_end_of_statement() const {
-    return token.kind == GraphToken::separator || token.kind == GraphToken::end || is_mark('}');
-  }
-  bool end_statement() { return (error.empty() && at_end_of_statement()) || fail("the line should end here"); }
-
-  bool name(std::string& result) {
-    if (token.kind != GraphToken::word && token.kind != GraphToken::string) return fail("a name expected");
-    result = token.text;
-    move();
-    return error.empty();
-  }
-  bool string(std::string& result) {
-    if (token.kind != GraphToken::string) return fail("a name in quotes expected");
-    return name(result);
-  }
-  bool integer(int64_t& result) {
-    if (token.kind != GraphToken::number) return fail("a whole number expected");
-    auto [end, code] = std::from_chars(token.text.data(), token.text.data() + token.text.size(), result);
-    if (code != std::errc() || end != token.text.data() + token.text.size()) return fail("a whole number expected");
-    move();
-    return error.empty();
-  }
-  bool real(double& result) {
-    if (token.kind != GraphToken::number) return fail("a number expected");
-    result = token.number_value;
-    move();
-    return error.empty();
-  }
-
-  bool type(TensorType& type) {
-    type = {};
-    if (token.kind != GraphToken::word || !parse_dtype(token.text, type.dtype)) return fail("a type expected");
-    move();
-    if (accept('<')) {
-      if (!integer(type.bound) || !expect('>')) return false;
-      if (type.bound == 0) return fail("bound 0");
-    }
-    if (!expect('[') || !integers(type.dims)) return false;
-    std::string why = why_invalid(type);
-    return why.empty() || fail(why);
-  }
-  // The rest of a list after its '['.
-  bool integers(std::vector<int64_t>& list) {
-    if (accept(']')) return true;
-    do {
-      if (!integer(list.emplace_back())) return false;
-    } while (accept(','));
-    return expect(']');
-  }
-  bool setting(Setting& setting) {
-    if (accept('[')) {
-      setting.kind = Setting::list;
-      return integers(setting.values);
-    }
-    if (token.kind == GraphToken::number) {
-      setting.kind = Setting::number;
-      return real(setting.value);
-    }
-    setting.kind = Setting::word;
-    if (!name(setting.text)) return false;
-    return !accept('(') || (integer(setting.count) && expect(')'));
-  }
-};
-
-// "5,prelude/loss.nn:7"
-bool read_locations(TokenReader& read, Program& program, Locations& locations) {
-  if (program.files.empty()) program.files.emplace_back();  // !5 is a line of the program's own file
-  GraphLexer lexer{read.token.text};
-  const std::string_view text = lexer.text;
-  while (true) {
-    Location location;
-    std::string file;
-    bool named = false;
-    if (lexer.at < text.size() && text[lexer.at] == '"') {
-      GraphToken token = lexer.next();
-      if (token.kind != GraphToken::string) return read.fail("a location is malformed");
-      file = token.text;
-      named = true;
-    } else if (size_t colon = text.find_first_of(":,", lexer.at); colon != std::string_view::npos && text[colon] == ':') {
-      file = text.substr(lexer.at, colon - lexer.at);
-      lexer.at = colon;
-      named = true;
-    }
-    if (named) {
-      if (lexer.at >= text.size() || text[lexer.at] != ':') return read.fail("a location is malformed");
-      ++lexer.at;
-      auto known = std::find(program.files.begin(), program.files.end(), file);
-      location.file = static_cast<uint32_t>(known - program.files.begin());
-      if (known == program.files.end()) program.files.push_back(file);
-    }
-    auto [end, code] = std::from_chars(text.data() + lexer.at, text.data() + text.size(), location.line);
-    if (code != std::errc()) return read.fail("a location is malformed");
-    lexer.at = static_cast<size_t>(end - text.data());
-    locations.push_back(location);
-    if (lexer.at == text.size()) break;
-    if (text[lexer.at++] != ',') return read.fail("a location is malformed");
-  }
-  Locations sorted;
-  merge_into(sorted, locations);
-  locations = std::move(sorted);
-  read.move();
-  return read.error.empty();
-}
 
 Attributes blank_attributes(size_t index) {
   Attributes result;
@@ -211,7 +73,7 @@ struct GraphReader {
         line.attributes.strings.push_back(read.token.text);
         read.move();
       } else if (read.token.kind == GraphToken::location) {
-        if (!read_locations(read, program, line.locations)) return false;
+        if (!read.locations(program, line.locations)) return false;
       } else if (read.accept(':')) {
         if (line.typed || !read.type(line.type)) return read.fail("a second type");
         line.typed = true;
@@ -408,7 +270,7 @@ bool read_state(TokenReader& read, Program& program) {
   while (!read.at_end_of_statement() && read.error.empty()) {
     std::string slot;
     if (read.token.kind == GraphToken::location) {
-      if (!read_locations(read, program, state.locations)) return false;
+      if (!read.locations(program, state.locations)) return false;
     } else if (read.accept("trained")) {
       state.trained = true;
     } else if (read.accept("lr")) {

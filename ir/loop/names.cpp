@@ -1,7 +1,7 @@
 #include "ir/loop/names.h"
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 #include <map>
 
 #include <fmt/format.h>
@@ -40,10 +40,10 @@ std::vector<std::string> unique(const Table& table) {
 }  // namespace
 
 bool is_loop_keyword(std::string_view word) {
-  static constexpr std::array<std::string_view, 24> words = {
+  static constexpr std::string_view words[] = {
       "for", "items", "store", "prefetch", "var",  "load", "mask",  "axis", "step", "in",  "inout", "out",
-      "over", "unroll", "inf",   "nan",      "site", "below", "of", "buf",  "zero", "valid", "kernel", "seed_"};
-  return std::find(words.begin(), words.end(), word) != words.end();
+      "over", "unroll", "inf",   "nan",      "site", "below", "of", "buf",  "zero", "valid", "kernel"};
+  return std::find(std::begin(words), std::end(words), word) != std::end(words);
 }
 
 std::string as_identifier(std::string_view name) {

@@ -81,7 +81,7 @@ std::string Printer::locations(const Locations& locations) const {
   std::string result;
   for (const Location& location : locations) {
     if (!location) continue;
-    result += result.empty() ? " !" : ",!";
+    result += result.empty() ? " !" : ",";
     if (location.file != 0) {
       const bool named = location.file < files.size();
       result += named ? fmt::format("{}:", files[location.file]) : fmt::format("{}:", location.file);
@@ -151,7 +151,7 @@ void Printer::block(const LoopStmt& stmt, int depth) {
   if (stmt.kind != LoopStmt::unroll) {
     for (VarId id : stmt.vars) text += fmt::format(" {} in {}..{}", names.vars[id.value], kernel[id].begin, kernel[id].end);
     if (stmt.kind == LoopStmt::items) text += fmt::format(" of {}", stmt.inner_count);
-    if (stmt.kind == LoopStmt::loop && stmt.unroll != 1) text += fmt::format(" unroll {}", stmt.unroll);
+    if (stmt.kind == LoopStmt::loop && stmt.copies != 1) text += fmt::format(" unroll {}", stmt.copies);
     text += " ";
   }
   text += "{" + locations(stmt.locations) + "\n";

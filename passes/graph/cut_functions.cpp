@@ -19,8 +19,8 @@ enum class Use : uint8_t { absent, copied, received };
 
 struct Cutting {
   const Graph& joint;
-  std::vector<Part> home;                   // the function that computes a node; what can be read anew belongs to forward
-  std::map<uint32_t, Part> assigned_in;     // StateId::value -> function
+  std::vector<Part> home;                // the function that computes a node; what can be read anew belongs to forward
+  std::map<uint32_t, Part> assigned_in;  // StateId::value -> function
   std::map<NodeId, std::string> gradients;  // backward nodes that are gradient roots, by their first name
   std::map<NodeId, std::string> saved;      // crossing values, named when the first crossing is met
   std::set<std::string> taken;

@@ -13,9 +13,10 @@ namespace {
 
 // Rounding the double result once more gives what f32 arithmetic gives: these need at most 2 x 24 + 2 bits.
 bool is_exact_in_f32(Op op) {
-  static constexpr Op exact[] = {Op::add,     Op::sub,    Op::mul,  Op::div,         Op::sqrt,       Op::max,        Op::min,
-                                 Op::neg,     Op::abs,    Op::sign, Op::floor,       Op::round,      Op::compare,
-                                 Op::select,  Op::cast,   Op::logical_and, Op::logical_or, Op::logical_not, Op::detach};
+  static constexpr Op exact[] = {Op::add,         Op::sub,        Op::mul,         Op::div,    Op::sqrt,
+                                 Op::max,         Op::min,        Op::neg,         Op::abs,    Op::sign,
+                                 Op::floor,       Op::round,      Op::compare,     Op::select, Op::cast,
+                                 Op::logical_and, Op::logical_or, Op::logical_not, Op::detach};
   return std::find(std::begin(exact), std::end(exact), op) != std::end(exact);
 }
 

@@ -63,7 +63,8 @@ void fold_movement(Graph& graph) {
     if (node.op == Op::transpose && !node.clone_of) {
       NodeId from = node.operands[0];
       bool only_reader = uses_now[from.value] == 1 && !rebuilt[from].clone_of;
-      if (rebuilt[from].op == Op::contract && only_reader && rebuilt[from].part == node.part) fold_result(rebuilt, node);
+      if (rebuilt[from].op == Op::contract && only_reader && rebuilt[from].part == node.part)
+        fold_result(rebuilt, node);
     }
     uses_now.push_back(uses[old.value]);
     return append_node(rebuilt, std::move(node));

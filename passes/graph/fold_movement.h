@@ -1,7 +1,7 @@
 // Folds transposes into the index maps of the contracts around them.
 //
-// Of an operand always; of a result where nobody else reads the contract. The order of summation follows the first appearance
-// of the summed indices, so this comes before fix_orders.
+// Of an operand always; of a result where nobody else reads the contract. The order of summation follows the first
+// appearance of the summed indices, so this comes before fix_orders.
 //
 // Requires: nothing. Ensures: the same values in real numbers; the transposes may be dead now. Linear in the nodes.
 //

@@ -22,7 +22,8 @@ struct Hash {
   }
 
   // Only what tells many nodes of one operand apart; equality decides.
-  template <class T> void operator()(const T&) {}
+  template <class T>
+  void operator()(const T&) {}
   void operator()(const InputAttr& a) { add(std::hash<std::string>{}(a.name)); }
   void operator()(const StateAttr& a) { add(a.state.value); }
   void operator()(const ConstantAttr& a) { add(std::bit_cast<uint64_t>(a.value)); }
@@ -79,7 +80,8 @@ void merge_duplicates(Graph& graph) {
   std::vector<bool> apart = outputs_of_custom_gradients(graph);
   std::unordered_multimap<uint64_t, NodeId> known;
   rebuild(graph, [&](Graph& rebuilt, Node node, NodeId old) {
-    if (apart[old.value] || node.op == Op::assign || node.op == Op::cotangent) return append_node(rebuilt, std::move(node));
+    if (apart[old.value] || node.op == Op::assign || node.op == Op::cotangent)
+      return append_node(rebuilt, std::move(node));
     uint64_t hash = hash_of(node, normalised_operands(node));
     auto [first, last] = known.equal_range(hash);
     for (; first != last; ++first) {

@@ -1,6 +1,7 @@
 #include "passes/graph/remove_dead.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "passes/graph/rewrite.h"
 
@@ -31,7 +32,8 @@ void mark_custom_gradients(const Graph& graph, std::vector<bool>& live, std::vec
       if (wanted[k] || std::none_of(custom.outputs.begin(), custom.outputs.end(), is_live)) continue;
       wanted[k] = changed = true;
       for (const auto* list : {&custom.outputs, &custom.cotangents, &custom.inputs, &custom.gradients}) {
-        pending.insert(pending.end(), list->begin(), list->end());
+        std::copy_if(list->begin(), list->end(), std::back_inserter(pending),
+                     [](NodeId id) { return static_cast<bool>(id); });
       }
       mark(graph, pending, live);
     }

@@ -1,7 +1,8 @@
 // Removes the nodes nobody needs.
 //
-// Requires: nothing. Ensures: each node reaches a root or an assign (or, before differentiate, belongs to a custom gradient
-// of a live value); the order of the others is unchanged; ids are dense again. An input that nobody reads goes too.
+// Requires: nothing. Ensures: each node reaches a root or an assign (or, before differentiate, belongs to a custom
+// gradient of a live value); the order of the others is unchanged; ids are dense again. An input that nobody reads goes
+// too.
 //
 //   %a = exp %x ; %b = log %x ; output "y" %b
 //   %b = log %x ; output "y" %b

@@ -32,7 +32,9 @@ void rebuild(Graph& graph, const MakeNode& make) {
   for (Root& root : graph.roots) follow(root.node);
   for (CustomGradient& custom : graph.custom_gradients) {
     for (auto* list : {&custom.outputs, &custom.cotangents, &custom.inputs, &custom.gradients}) {
-      for (NodeId& id : *list) follow(id);
+      for (NodeId& id : *list) {
+        if (id) follow(id);  // an output or input may have no cotangent
+      }
     }
   }
 }
@@ -50,12 +52,16 @@ std::optional<double> splat_of(const Graph& graph, NodeId id) {
 
 double round_to(DType dtype, double value) {
   switch (dtype) {
-    case DType::boolean: return value != 0 ? 1 : 0;
+    case DType::boolean:
+      return value != 0 ? 1 : 0;
     case DType::i32:
-    case DType::i64: return std::trunc(value);
-    case DType::f64: return value;
+    case DType::i64:
+      return std::trunc(value);
+    case DType::f64:
+      return value;
     case DType::f32:
-    case DType::bf16: break;
+    case DType::bf16:
+      break;
   }
   float narrow = static_cast<float>(value);
   if (std::fpclassify(narrow) == FP_SUBNORMAL) narrow = std::copysign(0.0f, narrow);

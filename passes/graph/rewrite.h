@@ -24,7 +24,8 @@ NodeId append_node(Graph& graph, Node node);
 // The value every element of the node has, rounded to its dtype, if it is a constant.
 std::optional<double> splat_of(const Graph& graph, NodeId id);
 
-// `value` as the dtype holds it (ties to even; integers and booleans truncate), denormals flushed to zero of their sign.
+// `value` as the dtype holds it (ties to even; integers and booleans truncate), denormals flushed to zero of their
+// sign.
 double round_to(DType dtype, double value);
 
 }  // namespace nnc

@@ -21,7 +21,8 @@ bool is_integer_node(const Rewrite& r) { return is_integer(r.node.type.dtype); }
 // A power of two whose inverse is normal as well, in f32 and f64.
 bool is_exact_scale(double value) {
   int exponent = 0;
-  return std::isfinite(value) && value != 0 && std::abs(std::frexp(value, &exponent)) == 0.5 && std::abs(exponent - 1) <= 120;
+  return std::isfinite(value) && value != 0 && std::abs(std::frexp(value, &exponent)) == 0.5 &&
+         std::abs(exponent - 1) <= 120;
 }
 
 bool add_zero(Rewrite& r) {

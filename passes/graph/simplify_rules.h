@@ -1,4 +1,5 @@
-// The rules of simplify, by family. A rule looks at one node and either names the value it equals, or changes it in place.
+// The rules of simplify, by family. A rule looks at one node and either names the value it equals, or changes it in
+// place.
 #pragma once
 
 #include <optional>

@@ -25,7 +25,7 @@ VarId KernelWriter::add_var(LoopVar::Kind kind, std::string name, int64_t begin,
 BufferId KernelWriter::add_buffer(LoopBuffer buffer) {
   buffer.name = "b" + std::to_string(kernel_.buffers.size()) + (buffer.name.empty() ? "" : "_" + buffer.name);
   for (char& c : buffer.name) {
-    if (!isalnum(static_cast<unsigned char>(c))) c = '_';
+    c = isalnum(static_cast<unsigned char>(c)) ? c : '_';
   }
   kernel_.buffers.push_back(std::move(buffer));
   return BufferId(kernel_.buffers.size() - 1);
@@ -39,7 +39,7 @@ void KernelWriter::open_loop(VarId var, int64_t unroll) {
   Block block;
   block.header.kind = LoopStmt::loop;
   block.header.vars = {var};
-  block.header.unroll = unroll;
+  block.header.copies = unroll;
   block.header.locations = locations_;
   blocks_.push_back(std::move(block));
 }

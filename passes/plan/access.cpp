@@ -1,6 +1,9 @@
 #include "passes/plan/access.h"
 
+#include <algorithm>
+
 #include "ir/check.h"
+#include "ir/ops/op.h"
 
 namespace nnc {
 

@@ -43,8 +43,8 @@ void copy_rule(GraphBuilder& build, const Program& program, StateUses& uses, con
       const std::string& name = from.as<InputAttr>().name;
       NNC_CHECK(name == "p" || name == "g", "update of {}: unknown input {}", program[rule.parameter].name, name);
       now[n] = name == "g" ? gradient : read(build, program, uses, rule.parameter);
-      NNC_CHECK(graph.type(now[n]) == from.type, "update of {}: input {} is {}, not {}", program[rule.parameter].name, name,
-                to_string(from.type), to_string(graph.type(now[n])));
+      NNC_CHECK(graph.type(now[n]) == from.type, "update of {}: input {} is {}, not {}", program[rule.parameter].name,
+                name, to_string(from.type), to_string(graph.type(now[n])));
       continue;
     }
     if (from.op == Op::state) {

@@ -3,8 +3,8 @@
 // A rule reads the parameter as input "p", its gradient as input "g", its slots as state nodes, and state "step" as the
 // number of updates done before this one (it adds 1 itself). What several rules compute alike, merge_duplicates joins.
 //
-// Requires: differentiate is done; a rule per gradient root. Ensures: new nodes are part update; every trained state and slot
-// is assigned, and "step" is assigned step + 1, once; the gradient roots are gone unless `keep_gradients`.
+// Requires: differentiate is done; a rule per gradient root. Ensures: new nodes are part update; every trained state
+// and slot is assigned, and "step" is assigned step + 1, once; the gradient roots are gone unless `keep_gradients`.
 //
 //   gradient "w" %g                                                       # rule: n = sub p (mul g 0.1) ; assign "w" n
 //   upd: %u = mul %g 0.1 ; %n = sub %w %u ; assign "w" %n ; %t1 = add %t 1 ; assign "step" %t1

@@ -62,8 +62,8 @@ void claim_outputs(Differentiation& d) {
     if (!forward || custom.outputs.empty()) continue;
     NodeId first = *std::min_element(custom.outputs.begin(), custom.outputs.end());
     for (NodeId input : custom.inputs) {
-      NNC_CHECK(input < first, "{}: input {} of a custom gradient does not precede its output {}", d.graph.name, input.value,
-                first.value);
+      NNC_CHECK(input < first, "{}: input {} of a custom gradient does not precede its output {}", d.graph.name,
+                input.value, first.value);
     }
     for (NodeId output : custom.outputs) d.custom_of[d.now[output.value].value] = d.customs.size();
     d.customs.push_back(std::move(custom));
@@ -90,8 +90,8 @@ void find_needed(Differentiation& d) {
 void contribute(Differentiation& d, NodeId to, NodeId cotangent) {
   if (!cotangent || !d.needed[to.value]) return;
   const TensorType &from = d.graph.type(cotangent), &type = d.graph.type(to);
-  NNC_CHECK(from.dtype == type.dtype && from.dims == type.dims, "{}: the cotangent of {} node {}, {}, is {}", d.graph.name,
-            name_of(d.graph[to].op), to.value, to_string(type), to_string(from));
+  NNC_CHECK(from.dtype == type.dtype && from.dims == type.dims, "{}: the cotangent of {} node {}, {}, is {}",
+            d.graph.name, name_of(d.graph[to].op), to.value, to_string(type), to_string(from));
   d.contributions[to.value].push_back(cotangent);
 }
 
@@ -116,7 +116,8 @@ void apply_op_gradient(Differentiation& d, NodeId id) {
 
 // Copies what `wanted` is computed from, as far as it is template, and returns the copies of `wanted`.
 // `copies` holds the cotangents in place of the leaves.
-std::vector<NodeId> copy_templates(Differentiation& d, const std::vector<NodeId>& wanted, std::map<NodeId, NodeId>& copies) {
+std::vector<NodeId> copy_templates(Differentiation& d, const std::vector<NodeId>& wanted,
+                                   std::map<NodeId, NodeId>& copies) {
   auto stands = [&](NodeId id) { return !is_template(d.before[id.value]) || (copies.contains(id) && copies[id]); };
   std::vector<NodeId> pending = wanted, order;
   while (!pending.empty()) {
@@ -156,6 +157,7 @@ void apply_custom_gradient(Differentiation& d, size_t which) {
   if (!reached) return;
   std::map<NodeId, NodeId> copies;
   for (size_t k = 0; k < custom.cotangents.size(); ++k) {
+    if (!custom.cotangents[k]) continue;  // of an output without one, an integer say
     const TensorType& type = d.before[custom.cotangents[k].value].type;
     copies[custom.cotangents[k]] = cotangents[k] ? cotangents[k] : d.build.constant(0, type);
   }

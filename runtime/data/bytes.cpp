@@ -52,7 +52,7 @@ tl::expected<ByteSource, RuntimeError> ByteSource::open(const std::string& path,
     close(descriptor);
     return tl::unexpected(source.failure(fmt::format("cannot open {}: out of memory", path)));
   }
-  gzbuffer(source.file_, 1 << 18);
+  gzbuffer(source.file_, static_cast<unsigned>(std::clamp<int64_t>(source.file_bytes_, 1 << 13, 1 << 18)));
   source.compressed_ = gzdirect(source.file_) == 0;
   return source;
 }

@@ -36,8 +36,10 @@ bool parse_short(const char* at, const char* end, double& value) {
 bool parse_number(std::string_view text, double& value) {
   if (text.empty()) return false;
   if (parse_short(text.data(), text.data() + text.size(), value)) return true;
-  if (text[0] == '+') text.remove_prefix(1);
-  if (text.empty() || text[0] == '+' || (text[0] == '-' && text.size() > 1 && text[1] == '+')) return false;
+  if (text[0] == '+') {
+    text.remove_prefix(1);
+    if (text.empty() || text[0] == '-') return false;
+  }
   const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (rest != text.data() + text.size()) return false;
   if (error == std::errc::result_out_of_range) {

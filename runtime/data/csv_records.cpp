@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace nnc {
@@ -35,7 +36,9 @@ tl::expected<CsvRecords, RuntimeError> CsvRecords::open(const std::string& path,
   records.path_ = path;
   records.delimiter_ = delimiter;
   records.origin_ = origin;
-  records.buffer_.resize(size_t{1} << 20);
+  constexpr int64_t block = int64_t{1} << 20;
+  const int64_t bytes = records.source_.file_bytes();
+  records.buffer_.resize(static_cast<size_t>(records.source_.compressed() ? block : std::min(block, bytes + 1)));
   records.at_ = records.end_ = records.buffer_.data();
   if (!records.refill()) return tl::unexpected(*records.error_);
   const std::string_view head(records.at_, static_cast<size_t>(records.end_ - records.at_));

@@ -1,4 +1,5 @@
 // Ways to touch memory: masks, strides, gathers, booleans, scalars under a condition.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "harness.h"
@@ -64,7 +65,8 @@ Kernel gather(const Target& target, DType dtype, bool masked, bool scatter) {
   const BufferId y = b.buffer("y", dtype, {3, lanes}, LoopBuffer::out);
   const BufferId z = b.buffer("z", dtype, {40, 2}, LoopBuffer::inout);
   const VarId row = b.var("row", LoopVar::loop, 0, 3);
-  const ValueId index = b.value("i", DType::i32, true), value = b.value("v", dtype, true), mask = b.value("m", DType::boolean, true);
+  const ValueId index = b.value("i", DType::i32, true), value = b.value("v", dtype, true),
+                mask = b.value("m", DType::boolean, true);
   LoopStmt within = b.define(mask, LoopOp::within, {});
   within.affine = Affine::of(row);
   within.high = lanes - 1;
@@ -92,7 +94,8 @@ TEST(Access, GatherAndScatter) {
         for (bool scatter : {false, true}) {
           std::vector<int32_t> at;
           for (int lane = 0; lane < target.lanes; ++lane) at.push_back((lane * 7) % 37);
-          expect_bit_equal(gather(target, dtype, masked, scatter), {special_elements(dtype, 120, 5), bytes_of(at), {}, {}});
+          expect_bit_equal(gather(target, dtype, masked, scatter),
+                           {special_elements(dtype, 120, 5), bytes_of(at), {}, {}});
         }
       }
     }

@@ -1,4 +1,5 @@
 // Loops, items, unrolled families, folds, lane reductions and random numbers in whole kernels.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -11,16 +12,22 @@ namespace {
 // A register-tiled product with rows and columns that do not divide, and K = 7 in turns of `unroll`.
 std::string product_text(int lanes, int unroll) {
   return fmt::format(R"({{
-  buf x : f32[12,7] in ; buf w : f32[3,7,{n}] in ; buf h : f32[12,{pitch}] out valid(d1<{valid})
+  buf x : f32[12,7] in
+  buf w : f32[3,7,{n}] in
+  buf h : f32[12,{pitch}] out valid(d1<{valid})
   for n in 0..3 {{
-    [j<2] q[j] = within {n}*n + {v}*j step 1 in 0..{valid}
+    [j<2] q[j] = within {n}*n + {v}*j step 1 in 0..{valid} : boolx{v}
     items r in 0..4 of 4 {{
-      [i<3 j<2] var a[i,j] = splat 0.0
+      [i<3 j<2] var a[i,j] = splat 0 : f32x{v}
       for k in 0..7 unroll {unroll} {{
-        [j<2] b[j] = load w[n, k, {v}*j]
-        [i<3] e[i] = load x[3*r + i, k]
-        [i<3 j<2] a[i,j] := fma e[i] b[j] a[i,j] }}
-      [i<3 j<2] store h[3*r + i, {n}*n + {v}*j] a[i,j] mask q[j] }} }} }})",
+        [j<2] b[j] = load w[n, k, {v}*j] : f32x{v}
+        [i<3] e[i] = load x[3*r + i, k] : f32
+        [i<3 j<2] a[i,j] := fma e[i] b[j] a[i,j]
+      }}
+      [i<3 j<2] store h[3*r + i, {n}*n + {v}*j] a[i,j] mask q[j]
+    }}
+  }}
+}})",
                      fmt::arg("n", 2 * lanes), fmt::arg("v", lanes), fmt::arg("pitch", 6 * lanes),
                      fmt::arg("valid", 5 * lanes + 1), fmt::arg("unroll", unroll));
 }
@@ -28,9 +35,10 @@ std::string product_text(int lanes, int unroll) {
 TEST(Control, ProductWithTails) {
   for (const Target& target : targets()) {
     for (int unroll : {1, 2, 3, 4, 7, 8}) {
-      const Kernel kernel = parse(product_text(target.lanes, unroll), target);
+      const Kernel kernel = parse(product_text(target.lanes, unroll), target, 4);
       const std::vector<Bytes> contents = {random_elements(DType::f32, 84, -1, 1, 1),
-                                           random_elements(DType::f32, 3 * 7 * 2 * target.lanes, -1, 1, 2), {}};
+                                           random_elements(DType::f32, 3 * 7 * 2 * target.lanes, -1, 1, 2),
+                                           {}};
       for (int64_t threads : {1, 2, 3, 7}) expect_bit_equal(kernel, contents, threads);
     }
   }
@@ -115,17 +123,20 @@ TEST(Control, RandomNumbers) {
       KernelBuilder b(target);
       const int64_t step = vector ? target.lanes : 1;
       const BufferId counters = b.buffer("counters", DType::i64, {2}, LoopBuffer::in);
-      const BufferId bits = b.buffer("bits", DType::i32, {208}, LoopBuffer::out), gauss = b.buffer("gauss", DType::f32, {208}, LoopBuffer::out);
+      const BufferId bits = b.buffer("bits", DType::i32, {208}, LoopBuffer::out),
+                     gauss = b.buffer("gauss", DType::f32, {208}, LoopBuffer::out);
       const VarId n = b.var("n", LoopVar::loop, 0, 208 / step);
       const ValueId seed = b.value("seed", DType::i64, false), turn = b.value("step", DType::i64, false);
-      const ValueId element = b.value("e", DType::i32, vector), word = b.value("w", DType::i32, vector), normal = b.value("g", DType::f32, vector);
+      const ValueId element = b.value("e", DType::i32, vector), word = b.value("w", DType::i32, vector),
+                    normal = b.value("g", DType::f32, vector);
       LoopStmt index = b.define(element, LoopOp::index, {});
       index.affine = Affine::of(n, step);
       LoopStmt philox = b.define(word, LoopOp::philox, {{element, 0}, {seed, 0}, {turn, 0}});
       philox.site = 0x89abcdef;
-      b.kernel.body = {b.load(seed, counters, Affine::of(0)), b.load(turn, counters, Affine::of(1)),
-                       b.loop(n, {index, philox, b.store(bits, Affine::of(n, step), word),
-                                  b.define(normal, LoopOp::normal, {{word, 0}}), b.store(gauss, Affine::of(n, step), normal)})};
+      b.kernel.body = {
+          b.load(seed, counters, Affine::of(0)), b.load(turn, counters, Affine::of(1)),
+          b.loop(n, {index, philox, b.store(bits, Affine::of(n, step), word),
+                     b.define(normal, LoopOp::normal, {{word, 0}}), b.store(gauss, Affine::of(n, step), normal)})};
       expect_bit_equal(b.kernel, {bytes_of(std::vector<int64_t>{0x123456789abcdef0, -7}), {}, {}});
     }
   }
@@ -136,22 +147,28 @@ TEST(Control, MixedOperandsAndVars) {
   for (const Target& target : targets()) {
     KernelBuilder b(target);
     const int64_t lanes = target.lanes;
-    const BufferId x = b.buffer("x", DType::f32, {8 * lanes}, LoopBuffer::in), s = b.buffer("s", DType::f32, {8}, LoopBuffer::in);
+    const BufferId x = b.buffer("x", DType::f32, {8 * lanes}, LoopBuffer::in),
+                   s = b.buffer("s", DType::f32, {8}, LoopBuffer::in);
     const BufferId out = b.buffer("out", DType::f32, {8 * lanes}, LoopBuffer::out);
     const VarId n = b.var("n", LoopVar::loop, 0, 8);
-    const ValueId sum = b.value("sum", DType::f32, true), one = b.value("one", DType::f32, true), factor = b.value("factor", DType::f32, false);
-    const ValueId larger = b.value("larger", DType::boolean, true), kept = b.value("kept", DType::f32, true), relu = b.value("relu", DType::f32, true);
+    const ValueId sum = b.value("sum", DType::f32, true), one = b.value("one", DType::f32, true),
+                  factor = b.value("factor", DType::f32, false);
+    const ValueId larger = b.value("larger", DType::boolean, true), kept = b.value("kept", DType::f32, true),
+                  relu = b.value("relu", DType::f32, true);
     b.kernel[sum].is_var = true;
     LoopStmt grow = b.define(sum, LoopOp::fma, {{one, 0}, {factor, 0}, {sum, 0}});
     grow.kind = LoopStmt::assign;
     LoopStmt compare = b.define(larger, LoopOp::compare, {{sum, 0}, {{}, 0.25}});
     compare.comparison = Comparison::ge;
     b.kernel.body = {b.define(sum, LoopOp::splat, {{{}, 0.5}}),
-                     b.loop(n, {b.load(one, x, Affine::of(n, lanes)), b.load(factor, s, Affine::of(n)), grow, compare,
-                                b.define(relu, LoopOp::max, {{{}, 0.0}, {sum, 0}}),
-                                b.define(kept, LoopOp::select, {{larger, 0}, {relu, 0}, {{}, -2.0}}), b.store(out, Affine::of(n, lanes), kept)},
+                     b.loop(n,
+                            {b.load(one, x, Affine::of(n, lanes)), b.load(factor, s, Affine::of(n)), grow, compare,
+                             b.define(relu, LoopOp::max, {{{}, 0.0}, {sum, 0}}),
+                             b.define(kept, LoopOp::select, {{larger, 0}, {relu, 0}, {{}, -2.0}}),
+                             b.store(out, Affine::of(n, lanes), kept)},
                             3)};
-    expect_bit_equal(b.kernel, {random_elements(DType::f32, 8 * lanes, -1, 1, 4), random_elements(DType::f32, 8, -1, 1, 5), {}});
+    expect_bit_equal(b.kernel,
+                     {random_elements(DType::f32, 8 * lanes, -1, 1, 4), random_elements(DType::f32, 8, -1, 1, 5), {}});
     expect_bit_equal(b.kernel, {special_elements(DType::f32, 8 * lanes, 4), special_elements(DType::f32, 8, 5), {}});
   }
 }

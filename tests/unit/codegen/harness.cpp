@@ -1,5 +1,6 @@
 #include "harness.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <immintrin.h>
 
@@ -28,21 +29,31 @@ T element(const Bytes& bytes, size_t index) {
 
 bool is_nan(DType dtype, const Bytes& bytes, size_t index) {
   switch (dtype) {
-    case DType::f32: return std::isnan(element<float>(bytes, index));
-    case DType::f64: return std::isnan(element<double>(bytes, index));
-    case DType::bf16: return (element<uint16_t>(bytes, index) & 0x7fff) > 0x7f80;
-    default: return false;
+    case DType::f32:
+      return std::isnan(element<float>(bytes, index));
+    case DType::f64:
+      return std::isnan(element<double>(bytes, index));
+    case DType::bf16:
+      return (element<uint16_t>(bytes, index) & 0x7fff) > 0x7f80;
+    default:
+      return false;
   }
 }
 
 std::string show(DType dtype, const Bytes& bytes, size_t index) {
   switch (dtype) {
-    case DType::f32: return fmt::format("{:a}", element<float>(bytes, index));
-    case DType::f64: return fmt::format("{:a}", element<double>(bytes, index));
-    case DType::bf16: return fmt::format("bf16 {:#06x}", element<uint16_t>(bytes, index));
-    case DType::i32: return fmt::format("{}", element<int32_t>(bytes, index));
-    case DType::i64: return fmt::format("{}", element<int64_t>(bytes, index));
-    case DType::boolean: return fmt::format("bool {}", element<uint8_t>(bytes, index));
+    case DType::f32:
+      return fmt::format("{:a}", element<float>(bytes, index));
+    case DType::f64:
+      return fmt::format("{:a}", element<double>(bytes, index));
+    case DType::bf16:
+      return fmt::format("bf16 {:#06x}", element<uint16_t>(bytes, index));
+    case DType::i32:
+      return fmt::format("{}", element<int32_t>(bytes, index));
+    case DType::i64:
+      return fmt::format("{}", element<int64_t>(bytes, index));
+    case DType::boolean:
+      return fmt::format("bool {}", element<uint8_t>(bytes, index));
   }
   return "";
 }
@@ -66,12 +77,24 @@ void put(Bytes& bytes, size_t index, T value) {
 
 void put_number(Bytes& bytes, DType dtype, size_t index, double number) {
   switch (dtype) {
-    case DType::f32: put(bytes, index, static_cast<float>(number)); break;
-    case DType::f64: put(bytes, index, number); break;
-    case DType::bf16: put(bytes, index, static_cast<uint16_t>(std::bit_cast<uint32_t>(static_cast<float>(number)) >> 16)); break;
-    case DType::i32: put(bytes, index, static_cast<int32_t>(std::floor(number))); break;
-    case DType::i64: put(bytes, index, static_cast<int64_t>(std::floor(number))); break;
-    case DType::boolean: put(bytes, index, static_cast<uint8_t>(std::floor(number) != 0)); break;
+    case DType::f32:
+      put(bytes, index, static_cast<float>(number));
+      break;
+    case DType::f64:
+      put(bytes, index, number);
+      break;
+    case DType::bf16:
+      put(bytes, index, static_cast<uint16_t>(std::bit_cast<uint32_t>(static_cast<float>(number)) >> 16));
+      break;
+    case DType::i32:
+      put(bytes, index, static_cast<int32_t>(std::floor(number)));
+      break;
+    case DType::i64:
+      put(bytes, index, static_cast<int64_t>(std::floor(number)));
+      break;
+    case DType::boolean:
+      put(bytes, index, static_cast<uint8_t>(std::floor(number) != 0));
+      break;
   }
 }
 
@@ -80,7 +103,8 @@ double special_number(DType dtype, std::mt19937& random) {
   const uint32_t choice = random() % 32;
   if (is_float(dtype)) {
     const double tiny = dtype == DType::f64 ? 1e-310 : 1e-40;
-    const double specials[] = {0.0, -0.0, INFINITY, -INFINITY, NAN, tiny, -tiny, 1.0, -1.0, 0.5, 2.5, -3.5, 8388609.0, 1e30, -1e30};
+    const double specials[] = {0.0,  -0.0, INFINITY, -INFINITY, NAN,       tiny, -tiny, 1.0,
+                               -1.0, 0.5,  2.5,      -3.5,      8388609.0, 1e30, -1e30};
     if (choice < 15) return specials[choice];
     return choice < 20 ? std::exp2(exponent(random)) * moderate(random) : moderate(random);
   }
@@ -150,9 +174,10 @@ LoopStmt KernelBuilder::loop(VarId var, std::vector<LoopStmt> body, int64_t copi
   return stmt;
 }
 
-Kernel parse(const std::string& text, const Target& target) {
+Kernel parse(const std::string& text, const Target& target, int64_t items) {
   Kernel kernel;
-  const std::string header = fmt::format("kernel kernel_under_test target={} v={} ", target.name, target.lanes);
+  const std::string header =
+      fmt::format("kernel kernel_under_test target={} v={} items={} ", target.name, target.lanes, items);
   const std::string wrong = parse_kernel(header + text, kernel);
   EXPECT_EQ(wrong, "") << header + text;
   for (const std::string& broken : verify(kernel)) ADD_FAILURE() << broken;
@@ -186,7 +211,8 @@ LoopModule module_of(const Kernel& kernel) {
 Bytes special_elements(DType dtype, int64_t count, uint32_t seed) {
   std::mt19937 random(seed);
   Bytes bytes(static_cast<size_t>(count * size_of(dtype)));
-  for (size_t index = 0; index < static_cast<size_t>(count); ++index) put_number(bytes, dtype, index, special_number(dtype, random));
+  for (size_t index = 0; index < static_cast<size_t>(count); ++index)
+    put_number(bytes, dtype, index, special_number(dtype, random));
   return bytes;
 }
 

@@ -30,8 +30,8 @@ struct KernelBuilder {
   LoopStmt loop(VarId var, std::vector<LoopStmt> body, int64_t copies = 1) const;
 };
 
-// Parsed text; the parser's complaint fails the test.
-Kernel parse(const std::string& text, const Target& target);
+// The kernel whose body is `text`; complaints of the parser or the verifier fail the test.
+Kernel parse(const std::string& text, const Target& target, int64_t items);
 
 // A module whose entry "step" calls `kernel` once, every buffer an io tensor.
 LoopModule module_of(const Kernel& kernel);
@@ -46,8 +46,8 @@ Bytes bytes_of(const std::vector<T>& elements) {
   return Bytes(first, first + elements.size() * sizeof(T));
 }
 
-// Runs all items natively as `threads` threads would, one after another, and by the interpreter; expects the same bytes in
-// every buffer (any NaN equals any NaN). `contents` is per buffer; what is empty starts as a recognisable pattern.
+// Runs all items natively as `threads` threads would, one after another, and by the interpreter; expects the same bytes
+// in every buffer (any NaN equals any NaN). `contents` is per buffer; what is empty starts as a recognisable pattern.
 // Returns what the native code left.
 std::vector<Bytes> expect_bit_equal(const Kernel& kernel, std::vector<Bytes> contents, int64_t threads = 1);
 

@@ -15,17 +15,28 @@ using Random = std::mt19937;
 size_t below(Random& random, size_t limit) { return limit == 0 ? 0 : random() % limit; }
 
 std::string mutate(std::string text, Random& random) {
-  static constexpr std::string_view pieces[] = {"(", ")", "[", "]", "{", "}", "\"", "..", ".", ",", "=", "<-", "|>", "-", "**",
-                                                "scan ", "in ", "if ", "not ", "with ", "fn ", "model ", "0", "1e", "#", "\n", "x "};
+  static constexpr std::string_view pieces[] = {"(",    ")",     "[",   "]",      "{", "}",  "\"",    "..",  ".",
+                                                ",",    "=",     "<-",  "|>",     "-", "**", "scan ", "in ", "if ",
+                                                "not ", "with ", "fn ", "model ", "0", "1e", "#",     "\n",  "x "};
   for (size_t i = 0, count = 1 + below(random, 4); i < count; ++i) {
     size_t at = below(random, text.size());
     size_t length = 1 + below(random, 12);
     switch (below(random, 5)) {
-      case 0: text.erase(at, length); break;
-      case 1: text.insert(at, pieces[below(random, std::size(pieces))]); break;
-      case 2: text.insert(at, text.substr(below(random, text.size()), length)); break;
-      case 3: if (at < text.size()) text[at] = static_cast<char>(random()); break;
-      default: text.resize(at); break;
+      case 0:
+        text.erase(at, length);
+        break;
+      case 1:
+        text.insert(at, pieces[below(random, std::size(pieces))]);
+        break;
+      case 2:
+        text.insert(at, text.substr(below(random, text.size()), length));
+        break;
+      case 3:
+        if (at < text.size()) text[at] = static_cast<char>(random());
+        break;
+      default:
+        text.resize(at);
+        break;
     }
   }
   return text;

@@ -20,8 +20,8 @@ Outcome check(std::string text) {
   Outcome outcome;
   for (const Diagnostic* diagnostic : sorted(diagnostics)) {
     Location at = locate(sources, diagnostic->span);
-    outcome.found += fmt::format("{}{}:{} {}", outcome.found.empty() ? "" : ", ", at.line, at.column,
-                                 info(diagnostic->kind).code);
+    outcome.found +=
+        fmt::format("{}{}:{} {}", outcome.found.empty() ? "" : ", ", at.line, at.column, info(diagnostic->kind).code);
   }
   EXPECT_FALSE(render(sources, diagnostics).size() > 100000);
   outcome.printed = print_ast(ast);
@@ -111,7 +111,8 @@ TEST(Recovery, ManyMistakesTakeLinearTime) {
 }
 
 TEST(Recovery, TextMistakesKeepTheRest) {
-  Outcome outcome = check("const a = 1. + .5 + 1e + 1__0 + 12ab + 1e999\nconst b = \"ab\\q\nconst c = 1 ; $$ \x80\xff\nconst d = 4");
+  Outcome outcome =
+      check("const a = 1. + .5 + 1e + 1__0 + 12ab + 1e999\nconst b = \"ab\\q\nconst c = 1 ; $$ \x80\xff\nconst d = 4");
   EXPECT_EQ(outcome.found,
             "1:11 E005, 1:16 E005, 1:21 E005, 1:26 E005, 1:33 E005, 1:40 E005, 2:11 E003, 2:14 E004, "
             "3:13 E001, 3:15 E001, 3:18 E002");
@@ -138,7 +139,7 @@ TEST(Recovery, MistakesOfExpressions) {
 
 TEST(Recovery, MistakesOfTypesAndStatements) {
   EXPECT_EQ(check("fn f(a: f32, b: int[3], c: f64[2], d: f32<3>[], e: [..., ...]) = a").found,
-            "1:9 E015, 1:17 E015, 1:28 E015, 1:39 E015, 1:59 E018");
+            "1:9 E015, 1:17 E015, 1:28 E015, 1:39 E015, 1:58 E018");
   EXPECT_EQ(check("fn f(a) { g(a) }").found, "1:11 E013");
   EXPECT_EQ(check("fn f(a) { a += 1  return a }").found, "1:13 E013");
   EXPECT_EQ(check("fn f(a) { prama w: [3] = zeros() }").found, "1:17 E006");

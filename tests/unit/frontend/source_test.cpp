@@ -64,9 +64,10 @@ std::vector<TokenKind> kinds(const std::string& text) {
 
 TEST(Lexer, TakesTheLongestToken) {
   using enum TokenKind;
-  EXPECT_EQ(kinds("0..4 ... x.T 1e-3 a<-b a< -b ** // |> ->"),
-            (std::vector{number, dot_dot, number, ellipsis, name, dot, name, number, name, left_arrow, name, name, less,
-                         minus, name, star_star, slash_slash, pipe, right_arrow, end}));
+  EXPECT_EQ(
+      kinds("0..4 ... x.T 1e-3 a<-b a< -b ** // |> ->"),
+      (std::vector{number, dot_dot, number, ellipsis, name, dot,       name,        number, name,        left_arrow,
+                   name,   name,    less,   minus,    name, star_star, slash_slash, pipe,   right_arrow, end}));
   EXPECT_EQ(kinds("in input for form scan _x"), (std::vector{word_in, name, word_for, name, word_scan, name, end}));
 }
 
