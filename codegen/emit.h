@@ -41,7 +41,7 @@ struct DebugInfo {
 };
 
 // What a loop variable stands for while its body is being emitted: `base` + `constant`.
-struct Binding {
+struct VarBinding {
   llvm::Value* base = nullptr;  // i64; null: the constant alone
   int64_t constant = 0;
   size_t scope = 0;  // the scope that defines `base`
@@ -74,7 +74,7 @@ struct KernelEmitter {
   llvm::Value* lo = nullptr;
   llvm::Value* hi = nullptr;
   std::vector<llvm::Value*> buffers = {};
-  std::vector<Binding> bindings = {};  // per variable
+  std::vector<VarBinding> bindings = {};  // per variable
   std::vector<std::vector<llvm::Value*>> values =
       {};  // per value, per member of its family; of a var: its slot on the stack
   std::vector<Scope> scopes = {};

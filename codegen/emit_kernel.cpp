@@ -70,7 +70,7 @@ void emit_loop(KernelEmitter& e, const LoopStmt& stmt) {
   const LoopVar& info = e.kernel[var];
   const int64_t copies = std::max<int64_t>(1, stmt.copies);
   const int64_t turns = (info.end - info.begin) / copies;
-  Binding& binding = e.bindings[var.value];
+  VarBinding& binding = e.bindings[var.value];
   int64_t done = info.begin;
   if (turns >= 2) {
     done = info.begin + turns * copies;

@@ -53,7 +53,7 @@ llvm::Value* emit_within(KernelEmitter& e, const LoopStmt& stmt, const LoopValue
 llvm::Value* emit_fold(KernelEmitter& e, const LoopStmt& stmt, const LoopValue& result) {
   const LoopVar& over = e.kernel[stmt.over];
   const ValueId operand = stmt.operands.front().value;
-  const Binding saved = e.bindings[stmt.over.value];
+  const VarBinding saved = e.bindings[stmt.over.value];
   llvm::Value* sum = identity_of(e, stmt.reduction, result.dtype);
   if (result.vector) sum = splat_to(e, sum);
   for (int64_t index = over.begin; index < over.end; ++index) {

@@ -67,7 +67,7 @@ size_t member_of(const KernelEmitter& e, const LoopValue& value) {
   int64_t member = 0;
   for (VarId var : value.family) {
     const LoopVar& info = e.kernel[var];
-    const Binding& binding = e.bindings[var.value];
+    const VarBinding& binding = e.bindings[var.value];
     NNC_CHECK(binding.base == nullptr, "{} is indexed by {}, which is not unrolled", value.name, info.name);
     member = member * (info.end - info.begin) + (binding.constant - info.begin);
   }
@@ -114,7 +114,7 @@ llvm::Value* splat_to(const KernelEmitter& e, llvm::Value* value) {
 LinearForm evaluate(const KernelEmitter& e, const Affine& affine, int64_t factor) {
   LinearForm form{affine.constant * factor, {}};
   for (const auto& [var, coefficient] : affine.terms) {
-    const Binding& binding = e.bindings[var.value];
+    const VarBinding& binding = e.bindings[var.value];
     form.constant += binding.constant * coefficient * factor;
     if (binding.base != nullptr && coefficient * factor != 0) {
       form.terms.push_back({binding.base, coefficient * factor, binding.scope});
@@ -153,7 +153,7 @@ llvm::Value* materialise(KernelEmitter& e, const LinearForm& form) {
 std::pair<int64_t, int64_t> bounds(const KernelEmitter& e, const Affine& affine) {
   int64_t low = affine.constant, high = affine.constant;
   for (const auto& [var, coefficient] : affine.terms) {
-    const Binding& binding = e.bindings[var.value];
+    const VarBinding& binding = e.bindings[var.value];
     const LoopVar& info = e.kernel[var];
     const int64_t first = binding.base == nullptr ? binding.constant : info.begin;
     const int64_t last = binding.base == nullptr ? binding.constant : info.end - 1;

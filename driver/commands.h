@@ -1,12 +1,62 @@
-// The nnc program: one function a subcommand, one file each.
+// The nnc program: one function a subcommand, one file each. Results go to stdout, progress and diagnostics to stderr.
 #pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
 
 namespace nnc {
 
-// Exit codes, by kind of trouble.
+// Exit codes, by kind of trouble; 128 + signal where one ended the run.
 enum ExitCode : int { kOk = 0, kInternal = 1, kUsage = 2, kData = 3, kDiverged = 4, kCheckpoint = 5, kResources = 6 };
 
-// The whole program: parses the command line, runs the subcommand, returns its exit code.
+// What most subcommands are given: a model file and settings `name=value` that override what it says.
+struct ModelArguments {
+  std::string file;
+  std::vector<std::string> settings;
+  bool json = false;  // one JSON object a line on stdout, with a schema version
+};
+
+// How the program is made.
+struct CompileArguments {
+  std::string cpu = "native";  // native, avx512, avx2, sse2
+  std::string interpret;       // "": native code; graph, loop
+  std::vector<std::string> disabled_passes;
+  int64_t pass_limit = -1;
+};
+
+struct IrArguments {
+  ModelArguments model;
+  CompileArguments compile;
+  std::string stage;             // ast, graph, joint, plan, loop, llvm, asm; "": joint, or what stop_after leaves
+  std::string function = "step";  // "all": every function at every batch length
+  std::string dump_after, stop_after;
+  bool time_passes = false;
+};
+
+struct TrainArguments {
+  ModelArguments model;
+  CompileArguments compile;
+  int64_t threads = 0;  // 0: chosen by the size of a step
+  bool quiet = false;
+};
+
+struct BenchArguments {
+  ModelArguments model;
+  CompileArguments compile;
+  int64_t threads = 0;
+  double seconds = 2;
+};
+
+int check(const ModelArguments& arguments);
+int show_ir(const IrArguments& arguments);
+int train(const TrainArguments& arguments);
+int bench(const BenchArguments& arguments);
+int doctor(bool json);
+int explain_code(const std::string& code);
+int list_passes(bool json);
+
+// The whole program: parses the command line, runs the subcommand, returns its exit code. Requires argc ≥ 1.
 int run_nnc(int argc, char** argv);
 
 }  // namespace nnc

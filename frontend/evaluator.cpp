@@ -8,7 +8,6 @@ namespace {
 
 constexpr size_t max_work = 20'000'000;
 constexpr size_t max_nodes = 1'000'000;
-constexpr int64_t max_elements = int64_t{1} << 40;
 
 // FNV-1a.
 uint32_t hash_of(std::string_view text) {

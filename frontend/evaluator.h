@@ -17,15 +17,16 @@
 #include "frontend/frontend.h"
 #include "frontend/unit.h"
 #include "frontend/value.h"
+#include "ir/check.h"
 
 namespace nnc {
 
 // What a name stands for in a body.
 struct Binding {
-  enum Kind : uint8_t { local, parameter, size, param, state };
+  enum Kind : uint8_t { local, parameter, size, param, variable };  // variable: a `state`
   Kind kind = local;
-  Value value;    // of param and state: unused, the current tensor is looked up
-  StateId state;  // of param and state
+  Value value;    // of param and variable: unused, the current tensor is looked up
+  StateId state;  // of param and variable
   Span span;
 };
 
@@ -49,7 +50,7 @@ struct LayerInstance {
 
 // A running body: function, layer, model, schedule, optimizer, or static code at file level.
 struct Frame {
-  enum Kind : uint8_t { statics, function, layer, model, schedule, optimizer, gradient };
+  enum Kind : uint8_t { statics, function, layer_body, model, schedule, optimizer, gradient };
   Kind kind = statics;
   const FileNames* file = nullptr;
   const Ast* ast = nullptr;

@@ -43,6 +43,7 @@ struct Setting {
   std::vector<Setting> items;                             // list: items; call: positional arguments
   std::vector<std::pair<std::string, Setting>> named;     // call: named arguments
   Span span;
+  Span written;  // where the text of a literal stands, if not at `span`: in the option it comes from, or the command line
 
   const Setting* find_named(std::string_view key) const;  // null if not written
 };
@@ -61,10 +62,10 @@ struct DataSettings {
   Span span;
 };
 
-enum class BatchStrategy : uint8_t { mini, full, stochastic };
+enum class BatchKind : uint8_t { mini, full, stochastic };
 enum class Clip : uint8_t { none, norm, value };
 
-struct EarlyStop {
+struct StopSetting {
   std::string name;  // "val.bce"
   double patience = 0;
   bool maximize = false;
@@ -74,12 +75,12 @@ struct EarlyStop {
 
 struct TrainSettings {
   bool present = false;
-  BatchStrategy batch = BatchStrategy::mini;
+  BatchKind batch = BatchKind::mini;
   int64_t batch_size = 32;  // mini: as written; stochastic: 1; full: 0, all rows
   Span batch_span;
   int64_t epochs = 10;
   uint64_t seed = 0;
-  std::optional<EarlyStop> stop;
+  std::optional<StopSetting> stop;
   Clip clip = Clip::none;
   double clip_limit = 0;
   Span clip_span;
@@ -110,7 +111,17 @@ UnitPointer load(const std::string& path, const std::vector<Override>& overrides
 UnitPointer load_text(const std::string& name, std::string text, const std::vector<Override>& overrides = {});
 
 Diagnostics& diagnostics(Unit& unit);
-const std::string& model_name(const Unit& unit);  // "" if the file holds no model
+const SourceFiles& sources(const Unit& unit);  // for rendering diagnostics
+std::string model_name(const Unit& unit);     // "" if the file holds no model
+
+// The inputs and targets the model's text declares, in order: the fields the data has to give.
+struct ModelInput {
+  std::string name;
+  bool target = false;
+  bool integers = false;  // declared i32: labels or ids
+  Span span;
+};
+std::vector<ModelInput> model_inputs(const Unit& unit);
 
 // The data and train blocks, evaluated once; mistakes in them become diagnostics. Lengths of schedules are not needed.
 const DataSettings& data_settings(Unit& unit);

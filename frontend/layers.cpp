@@ -61,7 +61,7 @@ bool activate(Evaluator& e, LayerInstance& layer, Span call) {
 Value run_layer(Evaluator& e, LayerInstance& layer, BoundArguments& bound, Span call) {
   const auto& decl = layer.declared->decl().as<ast::Layer>();
   Frame inner;
-  inner.kind = Frame::layer;
+  inner.kind = Frame::layer_body;
   inner.file = layer.declared->file;
   inner.ast = layer.declared->ast;
   inner.layer = &layer;
@@ -95,7 +95,7 @@ std::string snake_case(std::string_view type) {
 
 Value make_layer(Evaluator& e, const Declared& declared, std::vector<Argument> arguments, Span call) {
   LayerInstance* parent = e.frame->layer;
-  if (parent == nullptr || (e.frame->kind != Frame::layer && e.frame->kind != Frame::model)) {
+  if (parent == nullptr || (e.frame->kind != Frame::layer_body && e.frame->kind != Frame::model)) {
     complain(e, DiagnosticKind::misplaced_layer, call, "the layer `{}` owns parameters and cannot be made here", declared.name)
         .help("make it in a model or a layer, and pass it on if need be");
     return Value(Poison{});

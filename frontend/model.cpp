@@ -187,7 +187,7 @@ void declare_result(Evaluator& e, const ast::DeclareResult& stmt, Span span) {
   locate_nodes(e, value_span);
   Tensor tensor = value.tensor();
   const bool converts = scalar && tensor.type.dtype != e.context.compute_type;
-  if (converts) tensor = cast_to(e.context, tensor, e.context.compute_type);
+  if (converts) tensor = tensor_value(e.context, cast_node(e.context, tensor.node, e.context.compute_type)).tensor();
   e.results.push_back({stmt.kind, stmt.name.text, tensor, stmt.name.span});
   Node& node = e.context.build->graph()[tensor.node];
   if (node.label.empty()) node.label = stmt.name.text;

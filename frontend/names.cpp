@@ -153,7 +153,7 @@ Value declared_value(Evaluator& e, const Declared& declared, Span span) {
 }
 
 Value value_of(Evaluator& e, const Binding& binding, Span span) {
-  if (binding.kind == Binding::param || binding.kind == Binding::state) {
+  if (binding.kind == Binding::param || binding.kind == Binding::variable) {
     if (!e.initialised.empty()) {
       complain(e, DiagnosticKind::wrong_kind, span, "an initialiser cannot read a parameter or state");
       return Value(Poison{});
@@ -189,11 +189,11 @@ void bind_local(Evaluator& e, const ast::Name& name, Value value, Binding::Kind 
   if (name.discards()) return;
   auto& scopes = e.frame->scopes;
   if (const Binding* old = find_local(e, name.text)) {
-    const bool fixed = old->kind == Binding::param || old->kind == Binding::state || old->kind == Binding::size;
+    const bool fixed = old->kind == Binding::param || old->kind == Binding::variable || old->kind == Binding::size;
     if (fixed && !value.is_poison()) {
-      const char* what = old->kind == Binding::param ? "param" : old->kind == Binding::state ? "state" : "size";
+      const char* what = old->kind == Binding::param ? "param" : old->kind == Binding::variable ? "state" : "size";
       Diagnostic& error = complain(e, DiagnosticKind::cannot_rebind, name.span, "`{}` is a {} and cannot be bound again", name.text, what);
-      if (old->kind == Binding::state) error.help(fmt::format("a state is written with `{} <- …`", name.text));
+      if (old->kind == Binding::variable) error.help(fmt::format("a state is written with `{} <- …`", name.text));
       return;
     }
     // `if` and `for` open no scope; a scan's carried names live outside its body

@@ -77,7 +77,7 @@ void declare_slots(Evaluator& e, const UpdateState& update, const ast::DeclareSt
     slot.slot_of = update.parameter;
     slot.locations = parameter.locations;
     const StateId id = add_state(e, std::move(slot));
-    e.frame->scopes.front()[name.text] = Binding{Binding::state, {}, id, name.span};
+    e.frame->scopes.front()[name.text] = Binding{Binding::variable, {}, id, name.span};
   }
 }
 

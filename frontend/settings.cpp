@@ -119,6 +119,7 @@ const Setting* Setting::find_named(std::string_view key) const {
 Setting setting_of(const Value& value, Span span) {
   Setting setting;
   setting.span = span;
+  setting.written = value.origin;
   if (value.is_number()) {
     setting.kind = Setting::number;
     setting.number_value = value.number();

@@ -71,7 +71,7 @@ void declare_one(Evaluator& e, const ast::DeclareState& stmt, const ast::Name& n
     initialise_by(e, id, stmt.init);
   }
   e.frame->layer->states[name.text] = id;
-  e.frame->scopes.back()[name.text] = Binding{stmt.trained ? Binding::param : Binding::state, {}, id, name.span};
+  e.frame->scopes.back()[name.text] = Binding{stmt.trained ? Binding::param : Binding::variable, {}, id, name.span};
 }
 
 // Saves what building belongs to and restores it.
@@ -131,7 +131,7 @@ bool initialise_by(Evaluator& e, StateId id, ast::ExprId init) {
 }
 
 void declare_state(Evaluator& e, const ast::DeclareState& stmt, Span span) {
-  const bool allowed = e.frame->layer != nullptr && (e.frame->kind == Frame::layer || e.frame->kind == Frame::model) && e.frame->scan_scope == 0;
+  const bool allowed = e.frame->layer != nullptr && (e.frame->kind == Frame::layer_body || e.frame->kind == Frame::model) && e.frame->scan_scope == 0;
   if (!allowed) {
     complain(e, DiagnosticKind::misplaced_statement, span, "`{}` stands in a layer or a model", stmt.trained ? "param" : "state");
     e.frame->failed = true;
@@ -167,8 +167,8 @@ NodeId read_state(Evaluator& e, StateId id) {
 void write_state(Evaluator& e, const ast::Assign& stmt, Span span) {
   Binding* binding = find_local(e, stmt.target.text);
   const bool updating = e.frame->kind == Frame::optimizer;
-  const bool is_state = binding != nullptr && (binding->kind == Binding::state || (updating && binding->kind == Binding::param));
-  if (e.frame->scan_scope > 0 || !(e.frame->kind == Frame::layer || e.frame->kind == Frame::model || updating)) {
+  const bool is_state = binding != nullptr && (binding->kind == Binding::variable || (updating && binding->kind == Binding::param));
+  if (e.frame->scan_scope > 0 || !(e.frame->kind == Frame::layer_body || e.frame->kind == Frame::model || updating)) {
     complain(e, DiagnosticKind::misplaced_statement, span, "`<-` writes a state of its own layer; it stands neither in functions nor in `scan`");
     return;
   }

@@ -40,13 +40,13 @@ struct Reader {
     settings.batch_span = setting.span;
     const bool call = setting.kind == Setting::call;
     if (call && setting.text == "full" && setting.items.empty()) {
-      settings.batch = BatchStrategy::full;
+      settings.batch = BatchKind::full;
       settings.batch_size = 0;
     } else if (call && setting.text == "stochastic" && setting.items.empty()) {
-      settings.batch = BatchStrategy::stochastic;
+      settings.batch = BatchKind::stochastic;
       settings.batch_size = 1;
     } else if (call && setting.text == "mini" && argument(setting, 0, "size") != nullptr) {
-      settings.batch = BatchStrategy::mini;
+      settings.batch = BatchKind::mini;
       if (const auto size = whole(*argument(setting, 0, "size"), "batch", 1)) settings.batch_size = std::min<int64_t>(*size, int64_t{1} << 31);
     } else if (setting.kind != Setting::none) {
       fault(setting.span, "`batch` must say how rows are grouped", help);
@@ -59,7 +59,7 @@ struct Reader {
       if (setting.kind != Setting::none) fault(setting.span, "`stop` must name what to watch", "`early(\"val.loss\", patience = 10)`");
       return;
     }
-    EarlyStop stop;
+    StopSetting stop;
     stop.name = name->text;
     stop.span = setting.span;
     stop.patience = 10;

@@ -9,7 +9,6 @@ namespace nnc {
 
 namespace {
 
-constexpr int64_t max_extent = int64_t{1} << 31;
 
 struct Pattern {
   const ast::TypeExpr* type = nullptr;
@@ -105,7 +104,8 @@ bool check_dtype(Evaluator& e, const TypedValue& typed, const ast::TypeExpr& typ
       if (!is_float(tensor.type.dtype) && tensor.type.dtype != DType::i64) {
         const Span origin = typed.value->origin;
         locate_nodes(e, typed.span);
-        *typed.value = Value(cast_to(e.context, tensor, e.context.compute_type), origin);
+        *typed.value = tensor_value(e.context, cast_node(e.context, tensor.node, e.context.compute_type), tensor.batch);
+        typed.value->origin = origin;
       }
       return true;
     case ast::ElementType::i32:
@@ -262,7 +262,7 @@ std::optional<int64_t> known_extent(Evaluator& e, ast::ExprId size, int64_t* bat
     return std::nullopt;
   }
   if (extent < 1 || extent > max_extent) {
-    complain(e, DiagnosticKind::wrong_kind, expr.span, "a size must be at least 1 and at most 2^31, found {}", extent);
+    complain(e, DiagnosticKind::wrong_kind, expr.span, "a size must be at least 1 and at most 2^31 - 1, found {}", extent);
     return std::nullopt;
   }
   if (batch_multiple != nullptr) *batch_multiple = value.as<Number>().batch_multiple;

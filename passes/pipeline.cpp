@@ -28,9 +28,9 @@ constexpr PassInfo kPasses[] = {
     {"differentiate", "graph", "append the gradients of the losses, in reverse", true},
     {"append_update", "graph", "append the optimizer's equations behind the gradients", true},
     {"expand_pads", "graph", "write pads with a step as pads without", true},
-    {"fold_movement", "graph", "fold transposes into the index maps of products"},
     {"simplify", "graph", "drop what changes no bit"},
     {"fold_constants", "graph", "evaluate what is known"},
+    {"fold_movement", "graph", "fold transposes into the index maps of products"},
     {"merge_duplicates", "graph", "compute equal values once"},
     {"remove_dead", "graph", "drop what nothing needs"},
     {"fix_orders", "graph", "choose the order of every reduction", true},
@@ -55,10 +55,11 @@ class Pipeline {
         on_graph("differentiate", graph, [&] { differentiate(graph, program); });
         on_graph("append_update", graph, [&] { append_update(graph, program, options_.cut); });
       }
+      graph.custom_gradients.clear();  // whatever is not trained needs none
       on_graph("expand_pads", graph, [&] { expand_pads(graph); });
-      on_graph("fold_movement", graph, [&] { fold_movement(graph); });
       on_graph("simplify", graph, [&] { simplify(graph); });
       on_graph("fold_constants", graph, [&] { fold_constants(graph); });
+      on_graph("fold_movement", graph, [&] { fold_movement(graph); });
       on_graph("merge_duplicates", graph, [&] { merge_duplicates(graph); });
       on_graph("remove_dead", graph, [&] { remove_dead(graph); });
       on_graph("fix_orders", graph, [&] { fix_orders(graph, options_.target); });

@@ -87,7 +87,9 @@ std::string_view nearest(std::string_view word, std::span<const std::string> can
   size_t best = allowed + 1;
   std::string_view found;
   for (const std::string& candidate : candidates) {
-    if (candidate.size() > longest || candidate.size() > word.size() + allowed || word.size() > candidate.size() + allowed) continue;
+    if (candidate.size() > longest || candidate.size() > word.size() + allowed ||
+        word.size() > candidate.size() + allowed)
+      continue;
     const size_t distance = edit_distance(word, candidate);
     if (distance < best) best = distance, found = candidate;
   }

@@ -21,11 +21,11 @@ enum class ErrorCode : uint8_t {
 struct RuntimeError {
   ErrorCode code = ErrorCode::E604;
   std::string message;
-  std::string help;        // empty where there is no advice
-  Origin origin = 0;       // the place in the model file, or 0
-  std::string file;        // the place in a data file, or empty
-  int64_t line = 0;        // 1-based; 0 where the file has no lines
-  int64_t column = 0;      // 1-based, in characters
+  std::string help;    // empty where there is no advice
+  Origin origin = 0;   // the place in the model file, or 0
+  std::string file;    // the place in a data file, or empty
+  int64_t line = 0;    // 1-based; 0 where the file has no lines
+  int64_t column = 0;  // 1-based, in characters
   bool operator==(const RuntimeError&) const = default;
 };
 

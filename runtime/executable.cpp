@@ -46,12 +46,16 @@ void copy_state(const StateTensor& tensor, std::byte* segment, std::byte* logica
 
 int64_t element_size(ElementType type) {
   switch (type) {
-    case ElementType::boolean: return 1;
-    case ElementType::bf16: return 2;
+    case ElementType::boolean:
+      return 1;
+    case ElementType::bf16:
+      return 2;
     case ElementType::i32:
-    case ElementType::f32: return 4;
+    case ElementType::f32:
+      return 4;
     case ElementType::i64:
-    case ElementType::f64: return 8;
+    case ElementType::f64:
+      return 8;
   }
   return 0;
 }
@@ -64,11 +68,13 @@ const Entry* Executable::find(std::string_view name, int64_t batch) const {
 }
 
 void read_state(const StateTensor& tensor, const void* segment, void* logical) {
-  copy_state(tensor, static_cast<std::byte*>(const_cast<void*>(segment)), static_cast<std::byte*>(logical), Direction::read);
+  copy_state(tensor, static_cast<std::byte*>(const_cast<void*>(segment)), static_cast<std::byte*>(logical),
+             Direction::read);
 }
 
 void write_state(const StateTensor& tensor, const void* logical, void* segment) {
-  copy_state(tensor, static_cast<std::byte*>(segment), static_cast<std::byte*>(const_cast<void*>(logical)), Direction::write);
+  copy_state(tensor, static_cast<std::byte*>(segment), static_cast<std::byte*>(const_cast<void*>(logical)),
+             Direction::write);
 }
 
 }  // namespace nnc

@@ -48,14 +48,17 @@ int64_t group_memory() {
   if (limit > 0 && used >= 0) return limit - used + reclaimable("/sys/fs/cgroup/memory.stat", "inactive_file");
   limit = read_number("/sys/fs/cgroup/memory/memory.limit_in_bytes");
   used = read_number("/sys/fs/cgroup/memory/memory.usage_in_bytes");
-  if (limit > 0 && used >= 0) return limit - used + reclaimable("/sys/fs/cgroup/memory/memory.stat", "total_inactive_file");
+  if (limit > 0 && used >= 0)
+    return limit - used + reclaimable("/sys/fs/cgroup/memory/memory.stat", "total_inactive_file");
   return std::numeric_limits<int64_t>::max();
 }
 
 }  // namespace
 
 AlignedBuffer::AlignedBuffer(AlignedBuffer&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)), mapped_(std::exchange(other.mapped_, 0)) {}
+    : data_(std::exchange(other.data_, nullptr)),
+      bytes_(std::exchange(other.bytes_, 0)),
+      mapped_(std::exchange(other.mapped_, 0)) {}
 
 AlignedBuffer& AlignedBuffer::operator=(AlignedBuffer&& other) noexcept {
   if (this != &other) {
@@ -88,7 +91,8 @@ tl::expected<AlignedBuffer, RuntimeError> allocate(int64_t bytes, const char* pu
   auto refusal = [&](int64_t available) {
     RuntimeError error;
     error.code = ErrorCode::E650;
-    error.message = fmt::format("{} needs {}, but only {} are free", purpose, format_bytes(bytes), format_bytes(available));
+    error.message =
+        fmt::format("{} needs {}, but only {} are free", purpose, format_bytes(bytes), format_bytes(available));
     return tl::unexpected(std::move(error));
   };
   constexpr int64_t small = int64_t{1} << 20;  // below, asking the system costs more than it can save
@@ -102,8 +106,8 @@ tl::expected<AlignedBuffer, RuntimeError> allocate(int64_t bytes, const char* pu
   if (memory == MAP_FAILED) return refusal(available_memory());
 
   auto* start = static_cast<std::byte*>(memory);
-  const auto aligned = (reinterpret_cast<uintptr_t>(start) + static_cast<uintptr_t>(page) - 1) / static_cast<uintptr_t>(page) *
-                       static_cast<uintptr_t>(page);
+  const auto aligned = (reinterpret_cast<uintptr_t>(start) + static_cast<uintptr_t>(page) - 1) /
+                       static_cast<uintptr_t>(page) * static_cast<uintptr_t>(page);
   const int64_t before = static_cast<int64_t>(aligned - reinterpret_cast<uintptr_t>(start));
   if (before > 0) munmap(start, static_cast<size_t>(before));
   if (mapped - before > rounded) munmap(start + before + rounded, static_cast<size_t>(mapped - before - rounded));

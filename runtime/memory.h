@@ -32,7 +32,8 @@ class AlignedBuffer {
 // Refused with E650 when it is more than the machine can give now. `purpose` names it in the message.
 tl::expected<AlignedBuffer, RuntimeError> allocate(int64_t bytes, const char* purpose);
 
-// Bytes that can still be given to this process without swapping: the machine's and the control group's, whichever is less.
+// Bytes that can still be given to this process without swapping: the machine's and the control group's, whichever is
+// less.
 int64_t available_memory();
 
 // "1.5 GiB"

@@ -1,5 +1,5 @@
-// Counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3",
-// SC 2011). A value depends on key and counter alone, so every order of rows can be recomputed from (seed, epoch).
+// Counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2,
+// 3", SC 2011). A value depends on key and counter alone, so every order of rows can be recomputed from (seed, epoch).
 #pragma once
 
 #include <array>

@@ -21,10 +21,10 @@ int64_t io_bytes(const IoTensor& tensor) {
 }
 
 std::string type_text(ElementType type, std::span<const int64_t> dims) {
-  const char* name = type == ElementType::f32   ? "f32"
-                     : type == ElementType::i32 ? "i32"
-                     : type == ElementType::i64 ? "i64"
-                     : type == ElementType::f64 ? "f64"
+  const char* name = type == ElementType::f32    ? "f32"
+                     : type == ElementType::i32  ? "i32"
+                     : type == ElementType::i64  ? "i64"
+                     : type == ElementType::f64  ? "f64"
                      : type == ElementType::bf16 ? "bf16"
                                                  : "bool";
   return fmt::format("{}[{}]", name, fmt::join(dims, ", "));
@@ -34,8 +34,11 @@ std::string type_text(ElementType type, std::span<const int64_t> dims) {
 std::string mismatch(const IoTensor& tensor, const DataField& field) {
   const bool rows = !tensor.dims.empty();
   const std::span<const int64_t> wanted = rows ? std::span(tensor.dims).subspan(1) : std::span<const int64_t>();
-  if (rows && tensor.type == field.type && std::equal(wanted.begin(), wanted.end(), field.dims.begin(), field.dims.end())) return {};
-  return fmt::format("field `{}` has rows of {}, but the model wants {}", field.name, type_text(field.type, field.dims), type_text(tensor.type, wanted));
+  if (rows && tensor.type == field.type &&
+      std::equal(wanted.begin(), wanted.end(), field.dims.begin(), field.dims.end()))
+    return {};
+  return fmt::format("field `{}` has rows of {}, but the model wants {}", field.name, type_text(field.type, field.dims),
+                     type_text(tensor.type, wanted));
 }
 
 }  // namespace
@@ -45,7 +48,7 @@ tl::expected<Session, RuntimeErrors> open_session(const Executable& executable, 
   session.executable = &executable;
   const int64_t each = round_up(executable.scratch_bytes);
   struct Segment {
-    AlignedBuffer Session::* buffer;
+    AlignedBuffer Session::*buffer;
     int64_t bytes;
     const char* purpose;
   };
@@ -78,11 +81,20 @@ bool set_scalar_state(Session& session, std::string_view name, double value) {
     std::byte logical[8] = {};
     auto put = [&](auto typed) { std::memcpy(logical, &typed, sizeof typed); };
     switch (tensor.type) {
-      case ElementType::i64: put(static_cast<int64_t>(value)); break;
-      case ElementType::i32: put(static_cast<int32_t>(static_cast<uint32_t>(value))); break;
-      case ElementType::f64: put(value); break;
-      case ElementType::f32: put(static_cast<float>(value)); break;
-      default: return false;
+      case ElementType::i64:
+        put(static_cast<int64_t>(value));
+        break;
+      case ElementType::i32:
+        put(static_cast<int32_t>(static_cast<uint32_t>(value)));
+        break;
+      case ElementType::f64:
+        put(value);
+        break;
+      case ElementType::f32:
+        put(static_cast<float>(value));
+        break;
+      default:
+        return false;
     }
     write_state(tensor, logical, session.state.data());
     return true;
@@ -118,7 +130,8 @@ tl::expected<BoundEntry, RuntimeErrors> bind_entry(const Entry& entry, const Dat
     const bool fed = tensor.role == IoTensor::input || tensor.role == IoTensor::target;
     if (fed) {
       const DataField* field = dataset.find(tensor.name);
-      const std::string why = field == nullptr ? fmt::format("no field `{}` in `data` for the model's {}", tensor.name, tensor.role == IoTensor::input ? "input" : "target")
+      const std::string why = field == nullptr ? fmt::format("no field `{}` in `data` for the model's {}", tensor.name,
+                                                             tensor.role == IoTensor::input ? "input" : "target")
                                                : mismatch(tensor, *field);
       if (!why.empty()) errors.add(ErrorCode::E611, field == nullptr ? 0 : field->origin, why);
       bound.feeds.push_back({i, field});

@@ -1,4 +1,5 @@
-// A program in memory, ready to run: its segments, its team of threads, and its entries bound to the fields of a dataset.
+// A program in memory, ready to run: its segments, its team of threads, and its entries bound to the fields of a
+// dataset.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,7 @@ struct Session {
   const Executable* executable = nullptr;  // outlives the session
   AlignedBuffer state, arena, scratch;
   std::unique_ptr<Team> team;
-  std::vector<nnc_context> contexts;       // one a thread
+  std::vector<nnc_context> contexts;  // one a thread
 };
 
 // Allocates all a program needs; E650 where that does not fit. threads ≥ 1.
@@ -34,7 +35,8 @@ bool set_scalar_state(Session& session, std::string_view name, double value);
 // One call of the entry by all threads. `io` as in Entry::io. Allocates nothing, locks nothing.
 void run_entry(Session& session, const Entry& entry, void* const* io);
 
-// An entry with memory for its io. What it reads from the dataset has two buffers, so that one can be filled while the other is read.
+// An entry with memory for its io. What it reads from the dataset has two buffers, so that one can be filled while the
+// other is read.
 struct BoundEntry {
   struct Feed {
     size_t io;
@@ -52,7 +54,8 @@ struct BoundEntry {
   std::vector<Scalar> scalars;
 };
 
-// Inputs and targets are fed by the dataset's fields of their names; E611 where one is missing or of another type or shape.
+// Inputs and targets are fed by the dataset's fields of their names; E611 where one is missing or of another type or
+// shape.
 tl::expected<BoundEntry, RuntimeErrors> bind_entry(const Entry& entry, const Dataset& dataset);
 
 // Copies the rows (as many as the entry's batch) of each field into one of the two sides.

@@ -3,7 +3,8 @@
 
 namespace nnc {
 
-// While it lives, the first SIGINT or SIGTERM is remembered instead of ending the process; afterwards the old handlers are back.
+// While it lives, the first SIGINT or SIGTERM is remembered instead of ending the process; afterwards the old handlers
+// are back.
 class SignalWatch {
  public:
   SignalWatch();

@@ -49,11 +49,16 @@ Spec spec_call(std::string name, std::vector<Spec> items, std::vector<NamedSpec>
 
 std::string describe(const Spec& spec) {
   switch (spec.kind) {
-    case Spec::Kind::number: return "a number";
-    case Spec::Kind::boolean: return spec.boolean ? "true" : "false";
-    case Spec::Kind::string: return "a string";
-    case Spec::Kind::list: return "a list";
-    case Spec::Kind::call: return fmt::format("`{}(…)`", spec.text);
+    case Spec::Kind::number:
+      return "a number";
+    case Spec::Kind::boolean:
+      return spec.boolean ? "true" : "false";
+    case Spec::Kind::string:
+      return "a string";
+    case Spec::Kind::list:
+      return "a list";
+    case Spec::Kind::call:
+      return fmt::format("`{}(…)`", spec.text);
   }
   return "a value";
 }

@@ -1,5 +1,5 @@
-// What a model file says about its data and its training, as neutral values: the driver converts the syntax tree into them,
-// so that the runtime needs to know nothing of the language.
+// What a model file says about its data and its training, as neutral values: the driver converts the syntax tree into
+// them, so that the runtime needs to know nothing of the language.
 //
 //   col("a", "b") |> standard()   arrives as   standard(col("a", "b"))
 //   col("images") / 255           arrives as   /(col("images"), 255)

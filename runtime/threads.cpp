@@ -44,7 +44,8 @@ int spins_for(int64_t threads) { return threads <= available_cores() ? 4000 : 32
 
 void WaitWord::advance() {
   value.fetch_add(1);
-  // Sequential consistency pairs this load with the sleeper's increment: either it sees the new value or we see it asleep.
+  // Sequential consistency pairs this load with the sleeper's increment: either it sees the new value or we see it
+  // asleep.
   if (sleepers.load() > 0) syscall(SYS_futex, &value, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
 }
 

@@ -1,5 +1,5 @@
-// A team of threads, started once: every thread calls the same compiled entry with its own context and meets the others at
-// barriers. A barrier spins for a short while, then sleeps, so more threads than cores are slow but never stuck.
+// A team of threads, started once: every thread calls the same compiled entry with its own context and meets the others
+// at barriers. A barrier spins for a short while, then sleeps, so more threads than cores are slow but never stuck.
 #pragma once
 
 #include <atomic>
@@ -17,8 +17,8 @@ struct WaitWord {
   std::atomic<uint32_t> value{0};
   std::atomic<uint32_t> sleepers{0};
 
-  void advance();                                      // adds one and wakes all who wait
-  void wait_while(uint32_t old, int spins);            // returns once the value differs from `old`
+  void advance();                            // adds one and wakes all who wait
+  void wait_while(uint32_t old, int spins);  // returns once the value differs from `old`
 };
 
 class Team {

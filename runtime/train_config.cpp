@@ -23,7 +23,8 @@ void read_batch(const Spec& value, BatchStrategy& batch, ErrorList& errors) {
     batch.drop_last = arguments.flag("drop_last", false);
   } else {
     const std::string_view similar = call ? nearest(value.text, known) : std::string_view();
-    errors.add(ErrorCode::E608, value.origin, fmt::format("`batch` must be full(), stochastic() or mini(n), found {}", describe(value)),
+    errors.add(ErrorCode::E608, value.origin,
+               fmt::format("`batch` must be full(), stochastic() or mini(n), found {}", describe(value)),
                similar.empty() ? "" : fmt::format("a strategy with a similar name exists: `{}`", similar));
   }
 }
@@ -57,7 +58,8 @@ TrainConfig read_train_config(const std::vector<NamedSpec>& settings, ErrorList&
   TrainConfig config;
   for (const NamedSpec& setting : settings) {
     if (setting.name == "epochs") config.epochs = read_whole(setting, config.epochs, 1, INT32_MAX, errors);
-    if (setting.name == "seed") config.seed = static_cast<uint64_t>(read_whole(setting, 0, 0, int64_t{1} << 53, errors));
+    if (setting.name == "seed")
+      config.seed = static_cast<uint64_t>(read_whole(setting, 0, 0, int64_t{1} << 53, errors));
     if (setting.name == "batch") read_batch(setting.value, config.batch, errors);
     if (setting.name == "stop") read_stop(setting.value, config.stop, errors);
   }

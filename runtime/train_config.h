@@ -12,7 +12,8 @@
 
 namespace nnc {
 
-// early("val.bce", patience = 10, mode = "min", restore = false): ends training once `patience` epochs brought nothing better.
+// early("val.bce", patience = 10, mode = "min", restore = false): ends training once `patience` epochs brought nothing
+// better.
 struct EarlyStop {
   std::string measure;  // "train.…" or "val.…": a loss, a metric, or `loss`, their sum
   int64_t patience = 10;

@@ -26,7 +26,8 @@ struct Pass {
   const BoundEntry& at(int64_t step) const { return step < lengths.count ? *full : *last; }
 };
 
-tl::expected<Pass, RuntimeErrors> open_pass(const Session& session, const Dataset& dataset, std::string_view name, BatchLengths lengths) {
+tl::expected<Pass, RuntimeErrors> open_pass(const Session& session, const Dataset& dataset, std::string_view name,
+                                            BatchLengths lengths) {
   Pass pass;
   pass.lengths = lengths;
   auto bind = [&](int64_t batch, std::optional<BoundEntry>& into) -> RuntimeErrors {
@@ -81,7 +82,8 @@ struct Sums {
   std::vector<Measure> measures(const BoundEntry& bound) const {
     std::vector<Measure> out = {{"loss", mean_loss()}};
     for (size_t i = 0; i < sums.size(); ++i) {
-      if (bound.scalars[i].name != "loss") out.push_back({bound.scalars[i].name, sums[i] / static_cast<double>(std::max<int64_t>(1, rows))});
+      if (bound.scalars[i].name != "loss")
+        out.push_back({bound.scalars[i].name, sums[i] / static_cast<double>(std::max<int64_t>(1, rows))});
     }
     return out;
   }
@@ -128,7 +130,8 @@ struct Watcher {
       best = *now;
       best_epoch = report.epoch;
       report.best = true;
-      if (stop.restore) std::memcpy(best_state.data(), session.state.data(), static_cast<size_t>(session.state.bytes()));
+      if (stop.restore)
+        std::memcpy(best_state.data(), session.state.data(), static_cast<size_t>(session.state.bytes()));
     }
     return report.epoch - best_epoch >= stop.patience;
   }
@@ -139,7 +142,8 @@ RuntimeErrors check_measure(const EarlyStop& stop, const Pass& train, const Pass
   std::vector<std::string> names;
   auto collect = [&](const char* part, const Pass& pass) {
     names.push_back(fmt::format("{}.loss", part));
-    for (const BoundEntry::Scalar& scalar : pass.full->scalars) names.push_back(fmt::format("{}.{}", part, scalar.name));
+    for (const BoundEntry::Scalar& scalar : pass.full->scalars)
+      names.push_back(fmt::format("{}.{}", part, scalar.name));
   };
   collect("train", train);
   if (val != nullptr) collect("val", *val);
@@ -147,11 +151,14 @@ RuntimeErrors check_measure(const EarlyStop& stop, const Pass& train, const Pass
   ErrorList errors;
   const std::string_view similar = nearest(stop.measure, names);
   if (val == nullptr && stop.measure.starts_with("val.")) {
-    errors.add(ErrorCode::E607, stop.origin, fmt::format("early stop watches \"{}\", but there are no validation rows", printable(stop.measure)),
+    errors.add(ErrorCode::E607, stop.origin,
+               fmt::format("early stop watches \"{}\", but there are no validation rows", printable(stop.measure)),
                "split = random(val = 0.2)");
   } else {
-    errors.add(ErrorCode::E607, stop.origin, fmt::format("early stop watches \"{}\", which is not measured", printable(stop.measure)),
-               similar.empty() ? fmt::format("measured: {}", fmt::join(names, ", ")) : fmt::format("a similar name exists: \"{}\"", similar));
+    errors.add(ErrorCode::E607, stop.origin,
+               fmt::format("early stop watches \"{}\", which is not measured", printable(stop.measure)),
+               similar.empty() ? fmt::format("measured: {}", fmt::join(names, ", "))
+                               : fmt::format("a similar name exists: \"{}\"", similar));
   }
   return errors.errors;
 }
@@ -179,7 +186,10 @@ struct Trainer {
     for (int64_t step = 0; step < pass.lengths.steps() && going; ++step) {
       const BoundEntry& bound = pass.at(step);
       const auto side = static_cast<size_t>(step % 2);
-      fill_batch(bound, std::span<const uint32_t>(order).subspan(static_cast<size_t>(at), static_cast<size_t>(bound.entry->batch)), side);
+      fill_batch(
+          bound,
+          std::span<const uint32_t>(order).subspan(static_cast<size_t>(at), static_cast<size_t>(bound.entry->batch)),
+          side);
       run_entry(session, *bound.entry, bound.io[side].data());
       at += bound.entry->batch;
       ++result.steps;
@@ -232,8 +242,9 @@ struct Trainer {
   void finish() {
     if (watcher) {
       result.best_epoch = watcher->best_epoch;
-      const bool moved = result.best_epoch > 0 && (result.status == TrainStatus::diverged || result.status == TrainStatus::interrupted ||
-                                                   result.best_epoch < static_cast<int64_t>(result.epochs.size()));
+      const bool moved = result.best_epoch > 0 &&
+                         (result.status == TrainStatus::diverged || result.status == TrainStatus::interrupted ||
+                          result.best_epoch < static_cast<int64_t>(result.epochs.size()));
       // An interrupted run goes on later from where it was.
       if (watcher->stop.restore && moved && result.status != TrainStatus::interrupted) {
         std::memcpy(session.state.data(), watcher->best_state.data(), static_cast<size_t>(session.state.bytes()));
@@ -262,16 +273,18 @@ std::vector<EntryNeed> needed_entries(const Dataset& dataset, const TrainConfig&
   return needs;
 }
 
-tl::expected<TrainResult, RuntimeErrors> train(Session& session, const Dataset& dataset, const TrainConfig& config, const TrainHooks& hooks) {
-  auto pass = open_pass(session, dataset, "step", batch_lengths(static_cast<int64_t>(dataset.train.size()), config.batch));
+tl::expected<TrainResult, RuntimeErrors> train(Session& session, const Dataset& dataset, const TrainConfig& config,
+                                               const TrainHooks& hooks) {
+  auto pass =
+      open_pass(session, dataset, "step", batch_lengths(static_cast<int64_t>(dataset.train.size()), config.batch));
   if (!pass) return tl::unexpected(pass.error());
   Trainer trainer{session, dataset, config, hooks, std::move(*pass)};
-  for (const Part part : {Part::val, Part::test}) {
+  for (const DataPart part : {DataPart::val, DataPart::test}) {
     const auto rows = static_cast<int64_t>(dataset.part(part).size());
     if (rows == 0) continue;
     auto opened = open_pass(session, dataset, "evaluate", evaluation_lengths(rows, config.batch));
     if (!opened) return tl::unexpected(opened.error());
-    (part == Part::val ? trainer.val : trainer.test) = std::move(*opened);
+    (part == DataPart::val ? trainer.val : trainer.test) = std::move(*opened);
   }
   if (config.stop) {
     RuntimeErrors errors = check_measure(*config.stop, trainer.pass, trainer.val ? &*trainer.val : nullptr);
@@ -289,10 +302,12 @@ tl::expected<TrainResult, RuntimeErrors> train(Session& session, const Dataset& 
   return std::move(trainer.result);
 }
 
-tl::expected<std::vector<Measure>, RuntimeErrors> evaluate(Session& session, const Dataset& dataset, Part part, const TrainConfig& config) {
+tl::expected<std::vector<Measure>, RuntimeErrors> evaluate(Session& session, const Dataset& dataset, DataPart part,
+                                                           const TrainConfig& config) {
   const std::span<const uint32_t> rows = dataset.part(part);
   if (rows.empty()) return std::vector<Measure>{};
-  auto pass = open_pass(session, dataset, "evaluate", evaluation_lengths(static_cast<int64_t>(rows.size()), config.batch));
+  auto pass =
+      open_pass(session, dataset, "evaluate", evaluation_lengths(static_cast<int64_t>(rows.size()), config.batch));
   if (!pass) return tl::unexpected(pass.error());
   return run_evaluation(session, *pass, rows);
 }

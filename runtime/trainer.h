@@ -12,7 +12,8 @@
 
 namespace nnc {
 
-// A loss or metric over an epoch: the mean of the batches' values weighted by their rows, so independent of how rows fell into batches.
+// A loss or metric over an epoch: the mean of the batches' values weighted by their rows, so independent of how rows
+// fell into batches.
 struct Measure {
   std::string name;
   double value = 0;
@@ -29,29 +30,29 @@ struct EpochReport {
   int64_t epoch = 0, epochs = 0;
   std::vector<Measure> train, val;  // `loss` first: the sum of the losses; then each loss and metric
   double train_seconds = 0, val_seconds = 0;
-  int64_t rows = 0, steps = 0;      // trained in this epoch
-  bool best = false;                // by the measure early stop watches
+  int64_t rows = 0, steps = 0;  // trained in this epoch
+  bool best = false;            // by the measure early stop watches
 };
 
 enum class TrainStatus : uint8_t { finished, stopped_early, diverged, interrupted };
 
 struct TrainResult {
   TrainStatus status = TrainStatus::finished;
-  int signal = 0;                 // that interrupted
+  int signal = 0;  // that interrupted
   std::vector<EpochReport> epochs;
-  int64_t best_epoch = 0;         // with early stop: from 1
-  bool restored = false;          // the state is that of the best epoch
-  int64_t steps = 0;              // done in all
-  std::string diverged_loss;      // name of the loss that was NaN or infinite, at epoch and step (from 1)
+  int64_t best_epoch = 0;     // with early stop: from 1
+  bool restored = false;      // the state is that of the best epoch
+  int64_t steps = 0;          // done in all
+  std::string diverged_loss;  // name of the loss that was NaN or infinite, at epoch and step (from 1)
   int64_t diverged_epoch = 0, diverged_step = 0;
   double seconds = 0;
-  std::vector<Measure> test;      // after training, where there are test rows
+  std::vector<Measure> test;  // after training, where there are test rows
 };
 
 struct TrainHooks {
-  std::function<void(const StepReport&)> step;    // after each step: must be cheap
+  std::function<void(const StepReport&)> step;  // after each step: must be cheap
   std::function<void(const EpochReport&)> epoch;
-  std::function<int()> interrupted;               // nonzero, a signal's number, ends training after the step
+  std::function<int()> interrupted;  // nonzero, a signal's number, ends training after the step
 };
 
 // The entries training will ask for, each with its batch length: what has to be compiled.
@@ -62,11 +63,14 @@ struct EntryNeed {
 };
 std::vector<EntryNeed> needed_entries(const Dataset& dataset, const TrainConfig& config);
 
-// Trains the session's state, which the caller has initialised (or loaded). Nothing is allocated between the first step of an epoch and
-// its last. Errors, before the first step: E607 (what early stop watches does not exist), E611, E650; E608 where an entry is missing.
-tl::expected<TrainResult, RuntimeErrors> train(Session& session, const Dataset& dataset, const TrainConfig& config, const TrainHooks& hooks);
+// Trains the session's state, which the caller has initialised (or loaded). Nothing is allocated between the first step
+// of an epoch and its last. Errors, before the first step: E607 (what early stop watches does not exist), E611, E650;
+// E608 where an entry is missing.
+tl::expected<TrainResult, RuntimeErrors> train(Session& session, const Dataset& dataset, const TrainConfig& config,
+                                               const TrainHooks& hooks);
 
 // One pass over a part of the data without training. Requires its entries "evaluate".
-tl::expected<std::vector<Measure>, RuntimeErrors> evaluate(Session& session, const Dataset& dataset, Part part, const TrainConfig& config);
+tl::expected<std::vector<Measure>, RuntimeErrors> evaluate(Session& session, const Dataset& dataset, DataPart part,
+                                                           const TrainConfig& config);
 
 }  // namespace nnc

@@ -117,7 +117,7 @@ struct Reader {
     text.strings.erase(text.strings.begin());
     return first;
   }
-  bool take(const char* name, Setting::Kind kind, Setting& setting) {
+  bool take(const char* name, AttributeSetting::Kind kind, AttributeSetting& setting) {
     auto found = text.settings.find(name);
     if (found == text.settings.end()) return false;
     setting = std::move(found->second);
@@ -126,24 +126,24 @@ struct Reader {
     return error.empty();
   }
   void list(const char* name, Dims& values) {
-    Setting setting;
-    if (take(name, Setting::list, setting)) {
+    AttributeSetting setting;
+    if (take(name, AttributeSetting::list, setting)) {
       values = std::move(setting.values);
     } else {
       fail(fmt::format("{}=[…] is missing", name));
     }
   }
   void integer(const char* name, int64_t& value, int64_t most = INT32_MAX) {
-    Setting setting;
-    if (!take(name, Setting::number, setting)) return fail(fmt::format("{}=… is missing", name));
+    AttributeSetting setting;
+    if (!take(name, AttributeSetting::number, setting)) return fail(fmt::format("{}=… is missing", name));
     if (!(setting.value >= 0 && setting.value <= static_cast<double>(most)) || setting.value != std::floor(setting.value)) {
       return fail(fmt::format("{}={} is not in 0..{}", name, setting.value, most));
     }
     value = static_cast<int64_t>(setting.value);
   }
   void order(Order& order) {
-    Setting setting;
-    if (!take("order", Setting::word, setting)) return;
+    AttributeSetting setting;
+    if (!take("order", AttributeSetting::word, setting)) return;
     for (Order::Kind kind : {Order::chain, Order::ways, Order::lanes, Order::chunks}) {
       if (setting.text != to_string(Order{kind, 0})) continue;
       order = {kind, setting.count};
@@ -225,8 +225,8 @@ struct Reader {
     list("before", a.before);
     list("after", a.after);
     list("step", a.step);
-    Setting setting;
-    if (take("value", Setting::number, setting)) a.value = setting.value;
+    AttributeSetting setting;
+    if (take("value", AttributeSetting::number, setting)) a.value = setting.value;
   }
   void operator()(AxisAttr& a) { integer("axis", a.axis); }
   void operator()(ReverseAttr& a) { list("axes", a.axes); }

@@ -18,7 +18,7 @@ struct AttributeWords {
 AttributeWords write_attributes(const Node& node, const Graph& graph, const Program& program);
 
 // The value of `name=value`: a list of integers, a number, or a word with an optional count, "ways(4)".
-struct Setting {
+struct AttributeSetting {
   enum Kind : uint8_t { list, number, word };
   Kind kind = number;
   std::vector<int64_t> values;
@@ -31,7 +31,7 @@ struct Setting {
 struct AttributeText {
   std::vector<std::string> words, strings;
   std::vector<double> numbers;
-  std::map<std::string, Setting> settings;
+  std::map<std::string, AttributeSetting> settings;
 };
 
 struct AttributeContext {

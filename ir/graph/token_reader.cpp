@@ -91,16 +91,16 @@ bool TokenReader::integers(std::vector<int64_t>& list) {
   return expect(']');
 }
 
-bool TokenReader::setting(Setting& setting) {
+bool TokenReader::setting(AttributeSetting& setting) {
   if (accept('[')) {
-    setting.kind = Setting::list;
+    setting.kind = AttributeSetting::list;
     return integers(setting.values);
   }
   if (token.kind == GraphToken::number) {
-    setting.kind = Setting::number;
+    setting.kind = AttributeSetting::number;
     return real(setting.value);
   }
-  setting.kind = Setting::word;
+  setting.kind = AttributeSetting::word;
   if (!name(setting.text)) return false;
   return !accept('(') || (integer(setting.count) && expect(')'));
 }

@@ -36,7 +36,7 @@ struct TokenReader {
   bool real(double& result);
   bool type(TensorType& type);
   bool integers(std::vector<int64_t>& list);  // the rest of a list after its '['
-  bool setting(Setting& setting);             // what stands behind `name=`
+  bool setting(AttributeSetting& setting);             // what stands behind `name=`
   bool locations(Program& program, Locations& locations);  // files that the program lacks are added
 };
 

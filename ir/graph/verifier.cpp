@@ -8,7 +8,7 @@
 //   G6  ids of gather and scatter_add are i32<n>, n <= extent of the axis
 //   G7  random nodes of one site agree in type and distribution
 //   G8  every reduction that adds or multiplies has an order (once orders are fixed)
-//   G9  a clone equals its original, up to clones of its operands, and stands in backward
+//   G9  a clone equals its original, up to clones of its operands and equal constants, and stands in backward
 //   G10 every node but an input reaches a root, an assign or a custom gradient (once orders are fixed: passes before that
 //       may leave dead nodes to remove_dead)
 #include <fmt/format.h>
@@ -149,6 +149,11 @@ struct GraphVerifier {
     if (missing) report(id, "G8", "has no order");
   }
 
+  bool is_constant_like(NodeId a, NodeId b) const {
+    return graph[a].op == Op::constant && graph[b].op == Op::constant && graph.type(a) == graph.type(b) &&
+           graph[a].attributes == graph[b].attributes;
+  }
+
   void clone(NodeId id) {
     const Node& node = graph[id];
     if (!node.clone_of) return;
@@ -159,7 +164,7 @@ struct GraphVerifier {
                  node.operands.size() == original.operands.size();
     for (size_t k = 0; equal && k < node.operands.size(); ++k) {
       NodeId mine = node.operands[k], theirs = original.operands[k];
-      equal = mine == theirs || graph[mine].clone_of == theirs;
+      equal = mine == theirs || graph[mine].clone_of == theirs || is_constant_like(mine, theirs);
     }
     if (!equal) report(id, "G9", fmt::format("differs from its original {}", names[node.clone_of.value]));
   }

@@ -1,16 +1,29 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "ir/loop/names.h"
 #include "ir/loop/text.h"
 
 namespace nnc {
 namespace {
 
+// Per variable its place in the text: terms of an index are printed, and so numbered when read, in the order of binding.
+void rank_vars(const std::vector<LoopStmt>& body, std::vector<size_t>& rank, size_t& next) {
+  for (const LoopStmt& stmt : body) {
+    for (VarId id : stmt.vars) {
+      if (rank[id.value] == SIZE_MAX) rank[id.value] = next++;
+    }
+    rank_vars(stmt.body, rank, next);
+  }
+}
+
 struct Printer {
   const Kernel& kernel;
   std::span<const std::string> files;
   LoopNames names;
-  std::string text;
+  std::vector<size_t> rank;
+  std::string text = {};
 
   void body(const std::vector<LoopStmt>& stmts, int depth);
   void statement(const LoopStmt& stmt, int depth);
@@ -41,7 +54,9 @@ std::string Printer::affine(const Affine& a) const {
       sum += size == 1 ? name : fmt::format("{}*{}", size, name);
     }
   };
-  for (const auto& [var, coefficient] : a.terms) add(coefficient, names.vars[var.value]);
+  auto terms = a.terms;
+  std::stable_sort(terms.begin(), terms.end(), [&](const auto& x, const auto& y) { return rank[x.first.value] < rank[y.first.value]; });
+  for (const auto& [var, coefficient] : terms) add(coefficient, names.vars[var.value]);
   if (a.constant != 0 || a.terms.empty()) add(a.constant, "");
   return sum;
 }
@@ -188,7 +203,9 @@ std::string Printer::buffer(BufferId id) const {
 }  // namespace
 
 std::string print(const Kernel& kernel, std::span<const std::string> files) {
-  Printer printer{kernel, files, unique_names(kernel), {}};
+  Printer printer{kernel, files, unique_names(kernel), std::vector<size_t>(kernel.vars.size(), SIZE_MAX)};
+  size_t bound = 0;
+  rank_vars(kernel.body, printer.rank, bound);
   printer.text = fmt::format("kernel {} target={} v={}", as_identifier(kernel.name), kernel.target.name, kernel.target.lanes);
   Target known;
   parse_target(kernel.target.name, known);

@@ -150,7 +150,7 @@ void Walk::block_header(const LoopStmt& stmt) {
   if (stmt.kind == LoopStmt::items) items_header(stmt);
   if (stmt.kind == LoopStmt::loop && stmt.vars.size() != 1) report(who(stmt), "L1", "a loop has one variable");
   if (stmt.kind == LoopStmt::unroll && stmt.vars.empty()) report(who(stmt), "L1", "an unrolled block has a variable");
-  if (stmt.kind == LoopStmt::loop && stmt.unroll < 1) report(who(stmt), "L1", fmt::format("unrolled {} times", stmt.unroll));
+  if (stmt.kind == LoopStmt::loop && stmt.copies < 1) report(who(stmt), "L1", fmt::format("unrolled {} times", stmt.copies));
   for (VarId id : stmt.vars) {
     if (kernel[id].kind != wanted) report(kernel[id].name, "L1", fmt::format("a {} variable as {} variable", kinds[kernel[id].kind], kinds[wanted]));
     if (bound[id.value]) report(kernel[id].name, "L1", "bound twice");

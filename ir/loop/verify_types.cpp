@@ -48,7 +48,7 @@ bool is_float_only(LoopOp op) {
 
 void TypeChecker::literal_fits(double literal, DType dtype) {
   if (is_float(dtype)) return;
-  const double limit = dtype == DType::boolean ? 1 : dtype == DType::i32 ? 4294967295.0 : 9223372036854774784.0;
+  const double limit = dtype == DType::boolean ? 1 : dtype == DType::i32 ? 2147483647.0 : 9223372036854774784.0;
   const double least = dtype == DType::boolean ? 0 : dtype == DType::i32 ? -2147483648.0 : -9223372036854775808.0;
   require(literal == std::floor(literal) && literal >= least && literal <= limit, fmt::format("{} is no {}", literal, name_of(dtype)));
 }

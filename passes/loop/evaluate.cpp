@@ -12,6 +12,11 @@ LoopStmt compare_patch(const Node& node) {
   return patch;
 }
 
+// -1, the last, where lanes run along it or not at all.
+int64_t lane_axis_of(const PhysicalIndices& physical, const Layout& layout) {
+  return physical.lane_axis + 1 == static_cast<int64_t>(layout.factors.size()) ? -1 : physical.lane_axis;
+}
+
 int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 }  // namespace
@@ -248,7 +253,7 @@ LoopOperand RegionLowering::load_from(StorageId id, const Layout& layout, const 
     access.indices.push_back({index.affine, index.dynamic});
     vector = vector || (index.dynamic && writer_.is_vector({index.dynamic, 0}));
   }
-  access.lane_axis = physical->lane_axis >= 0 ? physical->lane_axis : static_cast<int64_t>(layout.factors.size()) - 1;
+  access.lane_axis = lane_axis_of(*physical, layout);
   access.lane_step = physical->lane_step;
   for (size_t axis = 0; axis < at.size(); ++axis) {
     if (at[axis].lane == 0) continue;
@@ -260,6 +265,10 @@ LoopOperand RegionLowering::load_from(StorageId id, const Layout& layout, const 
     const bool zeros = plan_[id].zero && layout.lane_axis() == static_cast<int64_t>(axis) &&
                        (layout.factors.size() != at.size() || high + reach < padded) && low >= 0 && reach >= 0;
     if (!inside && !zeros) mask = both(mask, within(at[axis], 0, type.dims[axis]).value);
+  }
+  if (!vector) {
+    access.lane_axis = -1;
+    access.lane_step = 1;
   }
   access.mask = mask;
   used_[access.buffer.value].first = true;
@@ -277,7 +286,7 @@ void RegionLowering::store(StorageId id, const Indices& at, LoopOperand value) {
   Access access;
   access.buffer = buffer(id, storage.layout);
   for (const AxisIndex& index : physical->indices) access.indices.push_back({index.affine, index.dynamic});
-  access.lane_axis = physical->lane_axis;
+  access.lane_axis = lane_axis_of(*physical, storage.layout);
   access.lane_step = physical->lane_step;
   for (size_t axis = 0; axis < at.size(); ++axis) {
     if (at[axis].lane == 0) continue;
@@ -288,13 +297,15 @@ void RegionLowering::store(StorageId id, const Indices& at, LoopOperand value) {
   }
   if (physical->lane_axis >= 0) {
     value = splat(value, storage.type.dtype);
-  } else if (!value.value) {
+  } else {
+    access.lane_step = 1;
+  }
+  if (!value.value) {
     value = writer_.define(LoopOp::splat, storage.type.dtype, false, {value});
   }
   used_[access.buffer.value].second = true;
   writer_.store(std::move(access), value);
 }
-
 // Adds to what lies there: for accumulation over rows known at run time.
 void RegionLowering::add_in_place(StorageId id, const Indices& at, LoopOperand value) {
   const Storage& storage = plan_[id];

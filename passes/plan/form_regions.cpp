@@ -32,10 +32,23 @@ class RegionFormer {
         lane_axes_(lane_axes(plan.graph, *plan.program, layouts)) {}
 
   void run() {
+    // Scalars that need nothing but leaves (step sizes, bias corrections) come first, so that whatever reads them may still
+    // join the region of its other operands.
+    std::vector<bool> early(graph_.nodes.size(), false);
     for (size_t n = 0; n < graph_.nodes.size(); ++n) {
-      if (roles_[n] == Role::member) place(NodeId(n));
+      const Node& node = graph_.nodes[n];
+      early[n] = node.type.rank() == 0 && std::all_of(node.operands.begin(), node.operands.end(), [&](NodeId operand) {
+        return roles_[operand.value] == Role::stored || early[operand.value];
+      });
+      if (early[n] && roles_[n] == Role::member) place(NodeId(n));
     }
-    for (Region& region : plan_.regions) finish(region);
+    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+      if (!early[n] && roles_[n] == Role::member) place(NodeId(n));
+    }
+    for (Region& region : plan_.regions) {
+      std::sort(region.members.begin(), region.members.end());
+      finish(region);
+    }
   }
 
  private:

@@ -15,7 +15,8 @@ Arguments::Arguments(const Spec& call, std::vector<std::string> names, size_t sk
       values_[i - skip] = &call.items[i];
     } else {
       errors_.add(ErrorCode::E607, call.items[i].origin,
-                  fmt::format("`{}` takes at most {} argument{} here", call.text, names_.size(), names_.size() == 1 ? "" : "s"));
+                  fmt::format("`{}` takes at most {} argument{} here", call.text, names_.size(),
+                              names_.size() == 1 ? "" : "s"));
       break;
     }
   }
@@ -30,7 +31,8 @@ Arguments::Arguments(const Spec& call, std::vector<std::string> names, size_t sk
       continue;
     }
     const Spec*& value = values_[static_cast<size_t>(found - names_.begin())];
-    if (value != nullptr) errors_.add(ErrorCode::E607, argument.origin, fmt::format("`{}` is given twice", argument.name));
+    if (value != nullptr)
+      errors_.add(ErrorCode::E607, argument.origin, fmt::format("`{}` is given twice", argument.name));
     value = &argument.value;
   }
 }
@@ -46,8 +48,9 @@ void Arguments::wrong(std::string_view name, std::string_view expected) {
   const Spec* value = find(name);
   errors_.add(ErrorCode::E607, value == nullptr ? call_.origin : value->origin,
               fmt::format("`{}` of `{}` must be {}{}", name, call_.text, expected,
-                          value == nullptr ? "" : value->kind == Spec::Kind::number ? fmt::format(", found {}", number_text(value->number))
-                                                                                      : fmt::format(", found {}", describe(*value))));
+                          value == nullptr                    ? ""
+                          : value->kind == Spec::Kind::number ? fmt::format(", found {}", number_text(value->number))
+                                                              : fmt::format(", found {}", describe(*value))));
 }
 
 double Arguments::number(std::string_view name, double otherwise) {
@@ -90,7 +93,8 @@ std::string Arguments::text(std::string_view name, std::string otherwise) {
 std::string Arguments::choice(std::string_view name, std::string otherwise, std::vector<std::string> choices) {
   const Spec* value = find(name);
   if (value == nullptr) return otherwise;
-  if (value->kind == Spec::Kind::string && std::find(choices.begin(), choices.end(), value->text) != choices.end()) return value->text;
+  if (value->kind == Spec::Kind::string && std::find(choices.begin(), choices.end(), value->text) != choices.end())
+    return value->text;
   wrong(name, fmt::format("\"{}\"", fmt::join(choices, "\" or \"")));
   return otherwise;
 }

@@ -1,4 +1,5 @@
-// Reads the arguments of a call: positional ones get the names given, unknown and doubled ones are E607, wrong kinds too.
+// Reads the arguments of a call: positional ones get the names given, unknown and doubled ones are E607, wrong kinds
+// too.
 #pragma once
 
 #include <optional>
@@ -12,8 +13,8 @@ namespace nnc {
 
 class Arguments {
  public:
-  // `names`: the call's parameters in order. The first `skip` positional arguments belong to the caller (what is piped in).
-  // open: any further named arguments are the caller's affair too.
+  // `names`: the call's parameters in order. The first `skip` positional arguments belong to the caller (what is piped
+  // in). open: any further named arguments are the caller's affair too.
   Arguments(const Spec& call, std::vector<std::string> names, size_t skip, ErrorList& errors, bool open = false);
 
   // The argument as written, or null where it was left out.

@@ -21,11 +21,14 @@ BatchLengths evaluation_lengths(int64_t rows, const BatchStrategy& strategy) {
   constexpr int64_t shortest = 64, longest = 1024;
   using Kind = BatchStrategy::Kind;
   BatchStrategy evaluation;
-  evaluation.size = strategy.kind == Kind::full ? longest : strategy.kind == Kind::stochastic ? shortest : std::max(strategy.size, shortest);
+  evaluation.size = strategy.kind == Kind::full         ? longest
+                    : strategy.kind == Kind::stochastic ? shortest
+                                                        : std::max(strategy.size, shortest);
   return batch_lengths(rows, evaluation);
 }
 
-void epoch_order(std::span<const uint32_t> rows, const BatchStrategy& strategy, uint64_t seed, uint64_t epoch, std::vector<uint32_t>& order) {
+void epoch_order(std::span<const uint32_t> rows, const BatchStrategy& strategy, uint64_t seed, uint64_t epoch,
+                 std::vector<uint32_t>& order) {
   order.assign(rows.begin(), rows.end());
   if (strategy.kind == BatchStrategy::Kind::full) return;
   RandomStream random(seed, random_order, epoch);

@@ -1,4 +1,5 @@
-// Mini-batches: how many rows each has, in which order rows come, and their copying into the buffers compiled code reads.
+// Mini-batches: how many rows each has, in which order rows come, and their copying into the buffers compiled code
+// reads.
 #pragma once
 
 #include <cstdint>
@@ -25,12 +26,14 @@ struct BatchLengths {
 // An epoch never has fewer than one step: drop_last keeps a batch that is the only one. rows ≥ 1.
 BatchLengths batch_lengths(int64_t rows, const BatchStrategy& strategy);
 
-// The same for a pass that only measures: order and length do not matter there, so short training batches are not imitated.
+// The same for a pass that only measures: order and length do not matter there, so short training batches are not
+// imitated.
 BatchLengths evaluation_lengths(int64_t rows, const BatchStrategy& strategy);
 
-// The rows in the order of one epoch: a permutation that depends on (seed, epoch) and the rows alone. No allocation once `order` has
-// had this size before. With full batches the order has no meaning and rows stay as they are.
-void epoch_order(std::span<const uint32_t> rows, const BatchStrategy& strategy, uint64_t seed, uint64_t epoch, std::vector<uint32_t>& order);
+// The rows in the order of one epoch: a permutation that depends on (seed, epoch) and the rows alone. No allocation
+// once `order` has had this size before. With full batches the order has no meaning and rows stay as they are.
+void epoch_order(std::span<const uint32_t> rows, const BatchStrategy& strategy, uint64_t seed, uint64_t epoch,
+                 std::vector<uint32_t>& order);
 
 // Copies these rows of the field, one behind the other.
 void gather_rows(const DataField& field, std::span<const uint32_t> rows, void* into);

@@ -40,7 +40,8 @@ tl::expected<ByteSource, RuntimeError> ByteSource::open(const std::string& path,
   source.origin_ = origin;
   // Nonblocking, or a pipe without a writer would never open.
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor < 0) return tl::unexpected(source.failure(fmt::format("cannot open {}: {}", path, std::strerror(errno))));
+  if (descriptor < 0)
+    return tl::unexpected(source.failure(fmt::format("cannot open {}: {}", path, std::strerror(errno))));
   struct stat status;
   if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
     close(descriptor);

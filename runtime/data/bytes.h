@@ -20,8 +20,8 @@ class ByteSource {
   ByteSource(const ByteSource&) = delete;
   ~ByteSource();
 
-  // Reads until `into` is full or the file ends; returns how many bytes. Fails with E604 on a damaged file, and on one that
-  // inflates to more than `inflation_limit` times its size (deflate itself cannot exceed 1032).
+  // Reads until `into` is full or the file ends; returns how many bytes. Fails with E604 on a damaged file, and on one
+  // that inflates to more than `inflation_limit` times its size (deflate itself cannot exceed 1032).
   tl::expected<int64_t, RuntimeError> read(std::span<char> into);
 
   int64_t file_bytes() const { return file_bytes_; }

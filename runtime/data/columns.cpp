@@ -49,7 +49,8 @@ std::optional<size_t> find_column(const Table& table, std::string_view name, Ori
   const std::string file = std::filesystem::path(table.file).filename().string();
   if (found.size() > 1) {
     errors.add(ErrorCode::E601, origin,
-               fmt::format("column \"{}\" stands twice in {}, as number {} and {}", printable(name), file, found[0] + 1, found[1] + 1),
+               fmt::format("column \"{}\" stands twice in {}, as number {} and {}", printable(name), file, found[0] + 1,
+                           found[1] + 1),
                "rename one of them in the file");
     return {};
   }
@@ -60,7 +61,9 @@ std::optional<size_t> find_column(const Table& table, std::string_view name, Ori
   if (!similar.empty()) {
     help = fmt::format("a similar column exists: \"{}\"", printable(similar));
   } else if (!table.named) {
-    help = fmt::format("no header was found, so the columns are c1 … c{}; if the first line is one, say `header = true`", names.size());
+    help =
+        fmt::format("no header was found, so the columns are c1 … c{}; if the first line is one, say `header = true`",
+                    names.size());
   }
   errors.add(ErrorCode::E601, origin, fmt::format("no column \"{}\" in {}", printable(name), file), help);
   return {};

@@ -69,14 +69,18 @@ struct Loader {
   Table& table;
   const std::vector<bool>& wanted;
   Missing missing;
-  std::vector<WordIndex> index;     // per column, of text
-  std::vector<bool> turned;         // number at first, then text: its first cells are lost
-  std::vector<size_t> active;       // columns to load
+  std::vector<WordIndex> index;  // per column, of text
+  std::vector<bool> turned;      // number at first, then text: its first cells are lost
+  std::vector<size_t> active;    // columns to load
   ErrorList errors;
   std::string store;
 
   Loader(Table& table, const std::vector<bool>& wanted)
-      : table(table), wanted(wanted), missing(table.csv.missing), index(table.columns.size()), turned(table.columns.size()) {
+      : table(table),
+        wanted(wanted),
+        missing(table.csv.missing),
+        index(table.columns.size()),
+        turned(table.columns.size()) {
     for (size_t i = 0; i < wanted.size(); ++i) {
       if (wanted[i]) active.push_back(i);
     }
@@ -111,7 +115,8 @@ struct Loader {
 
   void add_ragged(const CsvRecords& records) {
     const size_t found = records.cells().size(), expected = table.columns.size();
-    RuntimeError error = located(ErrorCode::E605, table, fmt::format("{} cells in this record, {} in the first", found, expected));
+    RuntimeError error =
+        located(ErrorCode::E605, table, fmt::format("{} cells in this record, {} in the first", found, expected));
     records.place(found > expected ? records.cells()[expected].begin : records.record_end(), error.line, error.column);
     if (found > expected) error.help = "quote a cell that contains the delimiter";
     errors.add(std::move(error));
@@ -167,7 +172,8 @@ tl::expected<Table, RuntimeErrors> open_csv(CsvOptions options, Origin origin) {
   if (records->error()) return tl::unexpected(RuntimeErrors{*records->error()});
   if (first.empty()) return tl::unexpected(RuntimeErrors{located(ErrorCode::E605, table, "the file has no records")});
   using Header = CsvOptions::Header;
-  table.named = table.csv.header == Header::present || (table.csv.header == Header::detect && looks_like_header(first, second));
+  table.named =
+      table.csv.header == Header::present || (table.csv.header == Header::detect && looks_like_header(first, second));
   if (table.named && second.empty()) {
     return tl::unexpected(RuntimeErrors{located(ErrorCode::E605, table, "the file has a header but no records",
                                                 "if its only line is data, say `header = false`")});

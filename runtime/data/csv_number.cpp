@@ -16,12 +16,14 @@ bool parse_short(const char* at, const char* end, double& value) {
   if (negative) ++at;
   uint64_t digits = 0;
   const char* first = at;
-  while (at < end && static_cast<unsigned char>(*at - '0') < 10) digits = digits * 10 + static_cast<uint64_t>(*at++ - '0');
+  while (at < end && static_cast<unsigned char>(*at - '0') < 10)
+    digits = digits * 10 + static_cast<uint64_t>(*at++ - '0');
   int64_t count = at - first;
   int64_t decimals = 0;
   if (at < end && *at == '.') {
     const char* point = ++at;
-    while (at < end && static_cast<unsigned char>(*at - '0') < 10) digits = digits * 10 + static_cast<uint64_t>(*at++ - '0');
+    while (at < end && static_cast<unsigned char>(*at - '0') < 10)
+      digits = digits * 10 + static_cast<uint64_t>(*at++ - '0');
     decimals = at - point;
     count += decimals;
   }

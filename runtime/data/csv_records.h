@@ -1,7 +1,7 @@
 // Cuts a csv file into records and cells, without looking at what the cells say.
 //
-// RFC 4180, with what files in the world need besides: a byte-order mark, CRLF, LF or CR at line ends, blanks around cells
-// (trimmed unless quoted), a quote inside an unquoted cell taken as it is, a last line without an end.
+// RFC 4180, with what files in the world need besides: a byte-order mark, CRLF, LF or CR at line ends, blanks around
+// cells (trimmed unless quoted), a quote inside an unquoted cell taken as it is, a last line without an end.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ struct CsvCell {
   const char* begin;  // between the quotes of a quoted cell
   const char* end;
   bool quoted;
-  bool escaped;       // holds doubled quotes
+  bool escaped;  // holds doubled quotes
 };
 
 // The cell as text; `store` holds it where quotes had to be undoubled.
@@ -29,8 +29,8 @@ class CsvRecords {
  public:
   static tl::expected<CsvRecords, RuntimeError> open(const std::string& path, char delimiter, Origin origin);
 
-  // Moves to the next record; false at the end of the file or on an error (then `error()` is set). Blank lines are passed over,
-  // except where records have a single cell. `cells` and their text live until the next call.
+  // Moves to the next record; false at the end of the file or on an error (then `error()` is set). Blank lines are
+  // passed over, except where records have a single cell. `cells` and their text live until the next call.
   bool next();
   const std::vector<CsvCell>& cells() const { return cells_; }
   const std::optional<RuntimeError>& error() const { return error_; }
@@ -61,9 +61,9 @@ class CsvRecords {
   const char* end_ = nullptr;    // of what was read
   const char* start_ = nullptr;  // of the current record
   const char* record_end_ = nullptr;
-  bool finished_ = false;        // the file has no more bytes
+  bool finished_ = false;  // the file has no more bytes
   int64_t line_ = 1, next_line_ = 1;
-  size_t width_ = 0;             // cells of the first record
+  size_t width_ = 0;  // cells of the first record
   std::vector<CsvCell> cells_;
   std::optional<RuntimeError> error_;
 };

@@ -45,7 +45,8 @@ struct Opener {
     if (!spec.split) return;
     request = read_split(*spec.split, tables[0], errors);
     if ((val && request.val > 0) || (test && request.test > 0)) {
-      errors.add(ErrorCode::E607, spec.split->origin, "rows for validation or testing come from the split or from a source of their own, not from both");
+      errors.add(ErrorCode::E607, spec.split->origin,
+                 "rows for validation or testing come from the split or from a source of their own, not from both");
     }
   }
 
@@ -116,8 +117,9 @@ struct Opener {
     for (const Column& column : tables[0].columns) {
       if (!column.loaded) continue;
       ColumnSummary summary{column.name, column.kind, 0, static_cast<int64_t>(column.words.size())};
-      summary.missing = std::count_if(column.numbers.begin(), column.numbers.end(), [](double x) { return std::isnan(x); }) +
-                        std::count(column.codes.begin(), column.codes.end(), missing_code);
+      summary.missing =
+          std::count_if(column.numbers.begin(), column.numbers.end(), [](double x) { return std::isnan(x); }) +
+          std::count(column.codes.begin(), column.codes.end(), missing_code);
       dataset.columns.push_back(std::move(summary));
     }
   }

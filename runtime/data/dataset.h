@@ -1,4 +1,5 @@
-// The data of a run: read, split, fitted on the training rows, transformed, in memory; fields ready to be copied row by row.
+// The data of a run: read, split, fitted on the training rows, transformed, in memory; fields ready to be copied row by
+// row.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +23,8 @@ struct DataField {
   int64_t bound = 0;                    // of i32: every value is in [0, bound); 0 where some are negative
   std::vector<int64_t> dims;            // per row
   int64_t row_bytes = 0;
-  AlignedBuffer values;                 // [rows][dims], row-major
-  FieldPlan plan;                       // as fitted
+  AlignedBuffer values;  // [rows][dims], row-major
+  FieldPlan plan;        // as fitted
 };
 
 // How a column was understood: for the summary before training.
@@ -42,7 +43,9 @@ struct Dataset {
   std::string source;                      // file name, for titles
 
   const DataField* find(std::string_view name) const;
-  std::span<const uint32_t> part(Part part) const { return part == Part::train ? train : part == Part::val ? val : test; }
+  std::span<const uint32_t> part(DataPart part) const {
+    return part == DataPart::train ? train : part == DataPart::val ? val : test;
+  }
 };
 
 // The driver binds a model's free sizes from `fields`. Errors E601 to E613 and E650, several in one run.

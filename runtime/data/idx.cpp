@@ -37,7 +37,8 @@ tl::expected<Header, RuntimeError> read_header(ByteSource& source, const std::st
   const uint32_t magic = big_endian(raw.data());
   const uint32_t axes = magic & 0xFF;
   if (*got < 4 || magic >> 8 != 0x000008 || axes < 1 || axes > max_axes) {
-    return tl::unexpected(malformed(path, origin, fmt::format("not an IDX file of unsigned bytes: it starts with 0x{:08x}", magic)));
+    return tl::unexpected(
+        malformed(path, origin, fmt::format("not an IDX file of unsigned bytes: it starts with 0x{:08x}", magic)));
   }
   got = source.read(std::span<char>(raw).subspan(4, size_t{4} * axes));
   if (!got) return tl::unexpected(got.error());
@@ -67,7 +68,8 @@ tl::expected<IdxFile, RuntimeError> read_idx(const std::string& path, Origin ori
   idx.rows = header->dims[0];
   idx.column.kind = ColumnKind::bytes;
   idx.column.dims.assign(header->dims.begin() + 1, header->dims.end());
-  const int64_t possible = source->compressed() ? source->file_bytes() * ByteSource::inflation_limit : source->file_bytes();
+  const int64_t possible =
+      source->compressed() ? source->file_bytes() * ByteSource::inflation_limit : source->file_bytes();
   if (header->bytes <= possible) {
     // Block by block: what is allocated follows what was really there, not what the header says.
     constexpr int64_t block = int64_t{4} << 20;
@@ -80,17 +82,21 @@ tl::expected<IdxFile, RuntimeError> read_idx(const std::string& path, Origin ori
       if (!got) return tl::unexpected(got.error());
       filled += *got;
       if (*got < wanted) {
-        return tl::unexpected(malformed(path, origin, fmt::format("the file ends after {} of {} values", filled, header->bytes)));
+        return tl::unexpected(
+            malformed(path, origin, fmt::format("the file ends after {} of {} values", filled, header->bytes)));
       }
     }
   } else {
-    return tl::unexpected(malformed(
-        path, origin, fmt::format("the header promises {} values, more than the file's {} bytes can hold", header->bytes, source->file_bytes())));
+    return tl::unexpected(malformed(path, origin,
+                                    fmt::format("the header promises {} values, more than the file's {} bytes can hold",
+                                                header->bytes, source->file_bytes())));
   }
   char extra;
   auto got = source->read({&extra, 1});
   if (!got) return tl::unexpected(got.error());
-  if (*got != 0) return tl::unexpected(malformed(path, origin, fmt::format("bytes follow the {} values the header promises", header->bytes)));
+  if (*got != 0)
+    return tl::unexpected(
+        malformed(path, origin, fmt::format("bytes follow the {} values the header promises", header->bytes)));
 
   const bool scalar = idx.column.dims.empty();
   idx.column.bound = scalar ? *std::max_element(idx.column.bytes.begin(), idx.column.bytes.end()) + 1 : 256;

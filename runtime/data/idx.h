@@ -1,4 +1,5 @@
-// Reads IDX files: big-endian magic 0x000008NN (unsigned bytes, NN axes), NN extents, then the values. The first axis is the rows.
+// Reads IDX files: big-endian magic 0x000008NN (unsigned bytes, NN axes), NN extents, then the values. The first axis
+// is the rows.
 #pragma once
 
 #include <string>
@@ -12,7 +13,8 @@ struct IdxFile {
   Column column;  // bytes, dims without the first axis, bound 256; of rank-1 files the largest value + 1
 };
 
-// Memory stays within what the file really holds: a header that promises more is refused while reading. Errors: E604, E606.
+// Memory stays within what the file really holds: a header that promises more is refused while reading. Errors: E604,
+// E606.
 tl::expected<IdxFile, RuntimeError> read_idx(const std::string& path, Origin origin);
 
 }  // namespace nnc

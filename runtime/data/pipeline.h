@@ -2,8 +2,9 @@
 //
 //   x = concat(col("age") |> impute("median") |> standard(), col("purpose") |> onehot())
 //
-// is a FieldPlan of one Pipe a column, each a list of Steps. A step is planned from the file, then fitted on the training rows
-// (its `a`, `b`, `categories`), then applied to all rows. A fitted plan is plain data: it can be stored and applied to other tables.
+// is a FieldPlan of one Pipe a column, each a list of Steps. A step is planned from the file, then fitted on the
+// training rows (its `a`, `b`, `categories`), then applied to all rows. A fitted plan is plain data: it can be stored
+// and applied to other tables.
 #pragma once
 
 #include <cstdint>
@@ -18,33 +19,39 @@
 namespace nnc {
 
 enum class StepKind : uint8_t {
-  impute,            // missing values become a[lane], or of text `fill`
-  standard,          // (x - a) / b: mean and population standard deviation, 1 where that is 0
-  robust,            // (x - a) / b: median and interquartile range (linear interpolation), 1 where that is 0
-  minmax,            // x a + b: the training range onto [low, high]; a constant column becomes low
-  log,               // natural; of positive numbers only
-  clip,              // into [low, high]
-  add, subtract, multiply, divide, power,  // x OP low, or OP the other column
-  reverse_subtract, reverse_divide, reverse_power,  // low OP x
-  onehot,            // one lane a category (less the first where drop_first)
-  ordinal,           // the category's place in the list
-  binary,            // 1 where the category is `fill`, else 0
+  impute,    // missing values become a[lane], or of text `fill`
+  standard,  // (x - a) / b: mean and population standard deviation, 1 where that is 0
+  robust,    // (x - a) / b: median and interquartile range (linear interpolation), 1 where that is 0
+  minmax,    // x a + b: the training range onto [low, high]; a constant column becomes low
+  log,       // natural; of positive numbers only
+  clip,      // into [low, high]
+  add,
+  subtract,
+  multiply,
+  divide,
+  power,  // x OP low, or OP the other column
+  reverse_subtract,
+  reverse_divide,
+  reverse_power,  // low OP x
+  onehot,         // one lane a category (less the first where drop_first)
+  ordinal,        // the category's place in the list
+  binary,         // 1 where the category is `fill`, else 0
 };
 
 struct Pipe;
 
-struct Step {
+struct PipeStep {
   enum class Unknown : uint8_t { error, zero, extra };
   StepKind kind = StepKind::add;
   Origin origin = 0;
   // as planned
   double low = 0, high = 0;
-  std::string method;                   // of impute: "mean", "median", "most_frequent", or empty for a given value
-  std::string fill;                     // of impute: the given value as text; of binary: the positive category
+  std::string method;  // of impute: "mean", "median", "most_frequent", or empty for a given value
+  std::string fill;    // of impute: the given value as text; of binary: the positive category
   Unknown unknown = Unknown::error;
-  bool learned = false;                 // categories come from the training rows
+  bool learned = false;  // categories come from the training rows
   bool drop_first = false;
-  std::vector<Pipe> other;              // of arithmetic between columns: the right side, one pipe
+  std::vector<Pipe> other;  // of arithmetic between columns: the right side, one pipe
   // as fitted
   std::vector<double> a, b;             // one a lane, or one for all
   std::vector<std::string> categories;  // learned ones: numbers ascending, text in byte order
@@ -52,11 +59,11 @@ struct Step {
 
 struct Pipe {
   std::string column;
-  size_t position = 0;                  // where the column stood in its table: where to look first
-  bool text = false;                    // the column held categories when the pipe was fitted
-  int64_t elements = 1;                 // per row of the column
-  int64_t lanes = 1;                    // values for each element after all steps, known once fitted
-  std::vector<Step> steps;
+  size_t position = 0;   // where the column stood in its table: where to look first
+  bool text = false;     // the column held categories when the pipe was fitted
+  int64_t elements = 1;  // per row of the column
+  int64_t lanes = 1;     // values for each element after all steps, known once fitted
+  std::vector<PipeStep> steps;
 };
 
 struct FieldPlan {
@@ -65,9 +72,9 @@ struct FieldPlan {
   Origin origin = 0;
   std::vector<Pipe> pipes;
   Shape shape = Shape::scalar;
-  std::vector<int64_t> dims;            // of tensor and reshaped; one may be -1 until fitted
+  std::vector<int64_t> dims;  // of tensor and reshaped; one may be -1 until fitted
   Origin shape_origin = 0;
-  bool joined = false;                  // by concat: always f32
+  bool joined = false;  // by concat: always f32
 };
 
 // Errors: E601, E607, E608, E611. Needs the table's columns, but not their values.
@@ -85,15 +92,15 @@ struct TrainingView {
   std::span<const uint32_t> rows;
 };
 
-// Fits every step of the plan, in order, each on the training rows as the steps before it leave them. Missing values are passed over.
-// Then `dims` are final. Errors: E602, E607, E609, E611, E612.
+// Fits every step of the plan, in order, each on the training rows as the steps before it leave them. Missing values
+// are passed over. Then `dims` are final. Errors: E602, E607, E609, E611, E612.
 void fit_field(FieldPlan& plan, const TrainingView& view, ErrorList& errors);
 
 // Elements of one row of the fitted field.
 int64_t field_width(const FieldPlan& plan);
 
-// What integers a fitted plan yields on these tables: `integral` where all values are whole numbers that no step made floats,
-// and `bound` the smallest n that all are below, where none is negative (else 0).
+// What integers a fitted plan yields on these tables: `integral` where all values are whole numbers that no step made
+// floats, and `bound` the smallest n that all are below, where none is negative (else 0).
 struct FieldNumbers {
   bool integral = false;
   int64_t bound = 0;
@@ -107,7 +114,8 @@ struct FieldSink {
   int64_t width = 0;
 };
 
-// Writes all rows of the table. Errors, one for each cause with its first place and the number of rows: E602, E603, E609, E611, E613.
+// Writes all rows of the table. Errors, one for each cause with its first place and the number of rows: E602, E603,
+// E609, E611, E613.
 void apply_field(const FieldPlan& plan, const Table& table, const FieldSink& sink, ErrorList& errors);
 
 }  // namespace nnc

@@ -12,9 +12,9 @@
 namespace nnc {
 namespace {
 
-bool simple(const Step& step) {
-  return step.other.empty() && step.kind != StepKind::onehot && step.kind != StepKind::ordinal && step.kind != StepKind::binary &&
-         step.kind != StepKind::log;
+bool simple(const PipeStep& step) {
+  return step.other.empty() && step.kind != StepKind::onehot && step.kind != StepKind::ordinal &&
+         step.kind != StepKind::binary && step.kind != StepKind::log;
 }
 
 struct Applier {
@@ -32,9 +32,10 @@ struct Applier {
       if (std::isfinite(sink.floats[index])) return;
     }
     if (std::isfinite(value) && sink.integers != nullptr) return;
-    const bool absent = bound.column->kind == ColumnKind::text     ? bound.column->codes[static_cast<size_t>(row)] == missing_code
-                        : bound.column->kind == ColumnKind::number ? std::isnan(bound.column->numbers[static_cast<size_t>(row)])
-                                                                   : false;
+    const bool absent =
+        bound.column->kind == ColumnKind::text     ? bound.column->codes[static_cast<size_t>(row)] == missing_code
+        : bound.column->kind == ColumnKind::number ? std::isnan(bound.column->numbers[static_cast<size_t>(row)])
+                                                   : false;
     if (absent) {
       troubles.add(ErrorCode::E609, 0, "", row);
     } else {
@@ -45,8 +46,10 @@ struct Applier {
   // A pipe of bytes through elementwise steps has 256 outcomes.
   bool apply_table(const BoundPipe& bound, int64_t offset) {
     const Pipe& pipe = *bound.pipe;
-    if (bound.column->kind != ColumnKind::bytes || pipe.lanes != 1 || !std::all_of(pipe.steps.begin(), pipe.steps.end(), simple)) return false;
-    Block block;
+    if (bound.column->kind != ColumnKind::bytes || pipe.lanes != 1 ||
+        !std::all_of(pipe.steps.begin(), pipe.steps.end(), simple))
+      return false;
+    ValueBlock block;
     block.rows = 256;
     block.values.resize(256);
     std::iota(block.values.begin(), block.values.end(), 0.0);
@@ -75,7 +78,7 @@ struct Applier {
     const std::string column = printable(bound.column->name);
     bool located = false;
     for (const auto& [key, trouble] : troubles.found) {
-      const Step* step = key.step < bound.pipe->steps.size() ? &bound.pipe->steps[key.step] : nullptr;
+      const PipeStep* step = key.step < bound.pipe->steps.size() ? &bound.pipe->steps[key.step] : nullptr;
       RuntimeError error;
       error.code = key.code;
       error.origin = step != nullptr ? step->origin : plan.origin;
@@ -84,16 +87,18 @@ struct Applier {
         const bool listed = step != nullptr && step->kind == StepKind::ordinal && !step->learned;
         error.message = fmt::format("category \"{}\" is not {} (column \"{}\"), {}", printable(key.value),
                                     listed ? "in the ordinal list" : "among the training rows", column, affected);
-        error.help = step != nullptr && step->kind == StepKind::onehot ? "encode unknown categories as zeros: onehot(unknown = \"zero\")"
-                                                                       : "give unknown categories a place of their own: ordinal(…, unknown = \"extra\")";
+        error.help = step != nullptr && step->kind == StepKind::onehot
+                         ? "encode unknown categories as zeros: onehot(unknown = \"zero\")"
+                         : "give unknown categories a place of their own: ordinal(…, unknown = \"extra\")";
       } else if (key.code == ErrorCode::E609) {
         error.origin = plan.origin;
         error.message = fmt::format("missing value (column \"{}\"), {}", column, affected);
         error.help = "fill missing values: impute(\"median\"), impute(\"most_frequent\")";
       } else {
         if (located) continue;  // the result of a step already named
-        error.message = key.value.empty() ? fmt::format("a value is not finite as f32 (column \"{}\"), {}", column, affected)
-                                          : fmt::format("{} is not finite (column \"{}\"), {}", key.value, column, affected);
+        error.message = key.value.empty()
+                            ? fmt::format("a value is not finite as f32 (column \"{}\"), {}", column, affected)
+                            : fmt::format("{} is not finite (column \"{}\"), {}", key.value, column, affected);
       }
       located = located || key.code == ErrorCode::E613;
       place_error(table, trouble.first_row, bound.index, error);
@@ -111,7 +116,7 @@ struct Applier {
     const int64_t width = pipe.lanes * pipe.elements;
     const int64_t stride = std::clamp<int64_t>(16384 / std::max<int64_t>(1, width), 1, 4096);
     std::vector<uint32_t> rows;
-    Block block;
+    ValueBlock block;
     Troubles troubles;
     for (int64_t start = 0; start < table.rows; start += stride) {
       rows.resize(static_cast<size_t>(std::min(stride, table.rows - start)));
@@ -144,8 +149,9 @@ FieldNumbers field_numbers(const FieldPlan& plan, std::span<const Table* const> 
   bool negative = false;
   for (const Pipe& pipe : plan.pipes) {
     if (!pipe.steps.empty() && pipe.steps.back().kind == StepKind::ordinal) {
-      const Step& step = pipe.steps.back();
-      out.bound = std::max(out.bound, static_cast<int64_t>(step.categories.size()) + (step.unknown == Step::Unknown::extra));
+      const PipeStep& step = pipe.steps.back();
+      out.bound = std::max(out.bound,
+                           static_cast<int64_t>(step.categories.size()) + (step.unknown == PipeStep::Unknown::extra));
       continue;
     }
     if (!pipe.steps.empty()) return out;

@@ -14,7 +14,7 @@ namespace nnc {
 namespace {
 
 // The present values of one lane.
-std::vector<double> lane_values(const Block& block, int64_t lane) {
+std::vector<double> lane_values(const ValueBlock& block, int64_t lane) {
   std::vector<double> out;
   for (int64_t row = 0; row < block.rows; ++row) {
     const double* from = block.values.data() + (row * block.lanes + lane) * block.elements;
@@ -57,7 +57,7 @@ double safe_scale(double spread, double center) {
   return spread > 10 * std::numeric_limits<double>::epsilon() * std::abs(center) && spread > 0 ? spread : 1;
 }
 
-void fit_standard(std::vector<double>& values, Step& step) {
+void fit_standard(std::vector<double>& values, PipeStep& step) {
   const double mean = mean_of(values);
   double squares = 0, drift = 0;
   for (double x : values) squares += (x - mean) * (x - mean), drift += x - mean;
@@ -67,27 +67,27 @@ void fit_standard(std::vector<double>& values, Step& step) {
   step.b.push_back(safe_scale(std::sqrt(std::max(0.0, variance)), mean));
 }
 
-void fit_robust(std::vector<double>& values, Step& step) {
+void fit_robust(std::vector<double>& values, PipeStep& step) {
   const double median = quantile(values, 0.5);
   step.a.push_back(median);
   step.b.push_back(safe_scale(quantile(values, 0.75) - quantile(values, 0.25), median));
 }
 
-void fit_minmax(std::vector<double>& values, Step& step) {
+void fit_minmax(std::vector<double>& values, PipeStep& step) {
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
   const double scale = (step.high - step.low) / safe_scale(*high - *low, *low);
   step.a.push_back(scale);
   step.b.push_back(step.low - *low * scale);
 }
 
-void fit_impute(std::vector<double>& values, Step& step) {
+void fit_impute(std::vector<double>& values, PipeStep& step) {
   step.a.push_back(step.method == "mean"     ? mean_of(values)
                    : step.method == "median" ? quantile(values, 0.5)
                                              : most_frequent(values));
 }
 
 // Categories of a block: of numbers ascending, of text in byte order.
-std::vector<std::string> categories_of(const BoundPipe& bound, const Block& block) {
+std::vector<std::string> categories_of(const BoundPipe& bound, const ValueBlock& block) {
   std::vector<double> values = lane_values(block, 0);
   std::sort(values.begin(), values.end());
   values.erase(std::unique(values.begin(), values.end()), values.end());
@@ -102,16 +102,18 @@ struct Fitter {
   const TrainingView& view;
   ErrorList& errors;
 
-  void error(ErrorCode code, const Step& step, std::string message, std::string help = {}) {
+  void error(ErrorCode code, const PipeStep& step, std::string message, std::string help = {}) {
     errors.add(code, step.origin, std::move(message), std::move(help));
   }
 
-  bool no_values(const Step& step, const Pipe& pipe) {
-    error(ErrorCode::E609, step, fmt::format("column \"{}\" has no values in the training rows", printable(pipe.column)));
+  bool no_values(const PipeStep& step, const Pipe& pipe) {
+    error(ErrorCode::E609, step,
+          fmt::format("column \"{}\" has no values in the training rows", printable(pipe.column)));
     return false;
   }
 
-  bool fit_numbers(Step& step, const Pipe& pipe, const Block& block, void (*fit)(std::vector<double>&, Step&)) {
+  bool fit_numbers(PipeStep& step, const Pipe& pipe, const ValueBlock& block,
+                   void (*fit)(std::vector<double>&, PipeStep&)) {
     step.a.clear();
     step.b.clear();
     for (int64_t lane = 0; lane < block.lanes; ++lane) {
@@ -122,18 +124,22 @@ struct Fitter {
     return true;
   }
 
-  bool fit_imputation(Step& step, const BoundPipe& bound, const Block& block) {
+  bool fit_imputation(PipeStep& step, const BoundPipe& bound, const ValueBlock& block) {
     if (!block.text) {
       if (!step.method.empty()) return fit_numbers(step, *bound.pipe, block, fit_impute);
       if (std::isnan(step.low) && !parse_number(step.fill, step.low)) {
-        error(ErrorCode::E607, step, fmt::format("column \"{}\" holds numbers, which \"{}\" is not", printable(bound.pipe->column), printable(step.fill)));
+        error(ErrorCode::E607, step,
+              fmt::format("column \"{}\" holds numbers, which \"{}\" is not", printable(bound.pipe->column),
+                          printable(step.fill)));
         return false;
       }
       step.a = {step.low};
       return true;
     }
     if (step.method == "mean" || step.method == "median") {
-      error(ErrorCode::E607, step, fmt::format("a {} needs numbers, but column \"{}\" holds categories", step.method, printable(bound.pipe->column)),
+      error(ErrorCode::E607, step,
+            fmt::format("a {} needs numbers, but column \"{}\" holds categories", step.method,
+                        printable(bound.pipe->column)),
             "impute(\"most_frequent\")");
       return false;
     }
@@ -141,14 +147,18 @@ struct Fitter {
     std::map<std::string, int64_t> counts;
     for (double code : lane_values(block, 0)) ++counts[bound.words[static_cast<size_t>(code)]];
     if (counts.empty()) return no_values(step, *bound.pipe);
-    step.fill = std::max_element(counts.begin(), counts.end(), [](const auto& x, const auto& y) { return x.second < y.second; })->first;
+    step.fill = std::max_element(counts.begin(), counts.end(), [](const auto& x, const auto& y) {
+                  return x.second < y.second;
+                })->first;
     return true;
   }
 
-  bool fit_categories(Step& step, const BoundPipe& bound, const Block& block) {
+  bool fit_categories(PipeStep& step, const BoundPipe& bound, const ValueBlock& block) {
     const std::string column = printable(bound.pipe->column);
     if (block.lanes * block.elements != 1) {
-      error(ErrorCode::E611, step, fmt::format("column \"{}\" has {} values a row here, one category is needed", column, block.lanes * block.elements));
+      error(ErrorCode::E611, step,
+            fmt::format("column \"{}\" has {} values a row here, one category is needed", column,
+                        block.lanes * block.elements));
       return false;
     }
     if (step.kind == StepKind::ordinal && !step.learned) return true;
@@ -157,7 +167,8 @@ struct Fitter {
     if (step.kind != StepKind::binary) {
       step.categories = std::move(found);
       if (step.drop_first && step.categories.size() == 1) {
-        error(ErrorCode::E611, step, fmt::format("column \"{}\" has a single category: nothing is left without the first", column));
+        error(ErrorCode::E611, step,
+              fmt::format("column \"{}\" has a single category: nothing is left without the first", column));
         return false;
       }
       return true;
@@ -166,31 +177,43 @@ struct Fitter {
     const bool number = !block.text && parse_number(step.fill, wanted);
     if (std::find(found.begin(), found.end(), number ? number_text(wanted) : step.fill) != found.end()) return true;
     const std::string_view similar = nearest(step.fill, found);
-    const std::vector<std::string> few(found.begin(), found.begin() + static_cast<int64_t>(std::min<size_t>(found.size(), 6)));
-    error(ErrorCode::E612, step, fmt::format("category \"{}\" does not occur in the training rows (column \"{}\")", printable(step.fill), column),
-          similar.empty() ? printable(fmt::format("found: \"{}\"", fmt::join(few, "\", \""))) : fmt::format("a similar category occurs: \"{}\"", printable(similar)));
+    const std::vector<std::string> few(found.begin(),
+                                       found.begin() + static_cast<int64_t>(std::min<size_t>(found.size(), 6)));
+    error(ErrorCode::E612, step,
+          fmt::format("category \"{}\" does not occur in the training rows (column \"{}\")", printable(step.fill),
+                      column),
+          similar.empty() ? printable(fmt::format("found: \"{}\"", fmt::join(few, "\", \"")))
+                          : fmt::format("a similar category occurs: \"{}\"", printable(similar)));
     return false;
   }
 
   // Fits the step on what the steps before it made of the training rows.
-  bool fit_step(Step& step, const BoundPipe& bound, const Block& block) {
-    const bool encodes = step.kind == StepKind::onehot || step.kind == StepKind::ordinal || step.kind == StepKind::binary;
+  bool fit_step(PipeStep& step, const BoundPipe& bound, const ValueBlock& block) {
+    const bool encodes =
+        step.kind == StepKind::onehot || step.kind == StepKind::ordinal || step.kind == StepKind::binary;
     if (block.text && !encodes && step.kind != StepKind::impute) {
       report_text(view.table, bound.index, step.origin, errors);
       return false;
     }
     switch (step.kind) {
-      case StepKind::impute: return fit_imputation(step, bound, block);
-      case StepKind::standard: return fit_numbers(step, *bound.pipe, block, fit_standard);
-      case StepKind::robust: return fit_numbers(step, *bound.pipe, block, fit_robust);
-      case StepKind::minmax: return fit_numbers(step, *bound.pipe, block, fit_minmax);
-      default: break;
+      case StepKind::impute:
+        return fit_imputation(step, bound, block);
+      case StepKind::standard:
+        return fit_numbers(step, *bound.pipe, block, fit_standard);
+      case StepKind::robust:
+        return fit_numbers(step, *bound.pipe, block, fit_robust);
+      case StepKind::minmax:
+        return fit_numbers(step, *bound.pipe, block, fit_minmax);
+      default:
+        break;
     }
     if (encodes) return fit_categories(step, bound, block);
     for (Pipe& other : step.other) {
       if (!fit_pipe(other)) return false;
       if (other.lanes * other.elements == block.lanes * block.elements) continue;
-      error(ErrorCode::E611, step, fmt::format("the two sides have {} and {} values a row", block.lanes * block.elements, other.lanes * other.elements));
+      error(ErrorCode::E611, step,
+            fmt::format("the two sides have {} and {} values a row", block.lanes * block.elements,
+                        other.lanes * other.elements));
       return false;
     }
     return true;
@@ -202,10 +225,12 @@ struct Fitter {
     BoundPipe bound;
     if (!bind_pipe(pipe, view.table, bound, errors)) return false;
     // Elementwise steps fit nothing: then one row is enough to follow kinds and widths.
-    auto fits = [](const Step& step) { return step.kind < StepKind::log || step.kind >= StepKind::onehot || !step.other.empty(); };
+    auto fits = [](const PipeStep& step) {
+      return step.kind < StepKind::log || step.kind >= StepKind::onehot || !step.other.empty();
+    };
     const bool any = std::any_of(pipe.steps.begin(), pipe.steps.end(), fits);
     const auto rows = any ? view.rows : view.rows.first(std::min<size_t>(1, view.rows.size()));
-    Block block;
+    ValueBlock block;
     load_block(bound, rows, block);
     for (size_t i = 0; i < pipe.steps.size(); ++i) {
       if (!fit_step(pipe.steps[i], bound, block) || !bind_step(bound, i, errors)) return false;
@@ -213,7 +238,8 @@ struct Fitter {
     }
     pipe.lanes = block.lanes;
     if (!block.text) return true;
-    errors.add(ErrorCode::E611, plan.origin, fmt::format("column \"{}\" holds categories where numbers are needed", printable(pipe.column)),
+    errors.add(ErrorCode::E611, plan.origin,
+               fmt::format("column \"{}\" holds categories where numbers are needed", printable(pipe.column)),
                "turn them into numbers: onehot(), ordinal() or binary(positive = \"…\")");
     return false;
   }
@@ -227,11 +253,13 @@ struct Fitter {
     if (plan.shape != Shape::reshaped) return;
     int64_t known = 1;
     bool overflow = false;
-    for (int64_t extent : plan.dims) overflow = overflow || (extent > 0 && __builtin_mul_overflow(known, extent, &known));
+    for (int64_t extent : plan.dims)
+      overflow = overflow || (extent > 0 && __builtin_mul_overflow(known, extent, &known));
     const auto open = std::find(plan.dims.begin(), plan.dims.end(), -1);
     if (!overflow && open != plan.dims.end() && width % known == 0) *open = width / known, known = width;
     if (overflow || known != width) {
-      errors.add(ErrorCode::E611, plan.shape_origin, fmt::format("cannot reshape {} values a row to [{}]", width, fmt::join(plan.dims, ", ")));
+      errors.add(ErrorCode::E611, plan.shape_origin,
+                 fmt::format("cannot reshape {} values a row to [{}]", width, fmt::join(plan.dims, ", ")));
     }
   }
 };

@@ -24,9 +24,9 @@ struct Planner {
   void add_columns(const Spec& pattern, std::vector<size_t>& columns);
 };
 
-using Reader = void (*)(Arguments&, const Spec&, Step&);
+using Reader = void (*)(Arguments&, const Spec&, PipeStep&);
 
-void read_impute(Arguments& arguments, const Spec&, Step& step) {
+void read_impute(Arguments& arguments, const Spec&, PipeStep& step) {
   if (!arguments.require("value")) return;
   const Spec& value = *arguments.find("value");
   if (value.kind == Spec::Kind::number) {
@@ -41,40 +41,43 @@ void read_impute(Arguments& arguments, const Spec&, Step& step) {
   }
 }
 
-void read_range(Arguments& arguments, const Spec&, Step& step) {
+void read_range(Arguments& arguments, const Spec&, PipeStep& step) {
   step.low = arguments.number("low", step.kind == StepKind::clip ? -INFINITY : 0);
   step.high = arguments.number("high", step.kind == StepKind::clip ? INFINITY : 1);
   if (!(step.low < step.high)) arguments.wrong("high", "greater than `low`");
 }
 
-Step::Unknown unknown_of(const std::string& word) {
-  return word == "zero" ? Step::Unknown::zero : word == "extra" ? Step::Unknown::extra : Step::Unknown::error;
+PipeStep::Unknown unknown_of(const std::string& word) {
+  return word == "zero"    ? PipeStep::Unknown::zero
+         : word == "extra" ? PipeStep::Unknown::extra
+                           : PipeStep::Unknown::error;
 }
 
-void read_onehot(Arguments& arguments, const Spec&, Step& step) {
+void read_onehot(Arguments& arguments, const Spec&, PipeStep& step) {
   step.learned = true;
   step.unknown = unknown_of(arguments.choice("unknown", "error", {"error", "zero"}));
   step.drop_first = arguments.flag("drop_first", false);
 }
 
-void read_ordinal(Arguments& arguments, const Spec&, Step& step) {
+void read_ordinal(Arguments& arguments, const Spec&, PipeStep& step) {
   step.categories = arguments.texts("order");
   step.learned = !arguments.has("order");
   step.unknown = unknown_of(arguments.choice("unknown", "error", {"error", "extra"}));
   std::vector<std::string> sorted = step.categories;
   std::sort(sorted.begin(), sorted.end());
-  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) arguments.wrong("order", "a list without repetitions");
+  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end())
+    arguments.wrong("order", "a list without repetitions");
   if (!step.learned && sorted.empty()) arguments.wrong("order", "a list of categories");
 }
 
-void read_binary(Arguments& arguments, const Spec&, Step& step) {
+void read_binary(Arguments& arguments, const Spec&, PipeStep& step) {
   if (!arguments.require("positive")) return;
   const std::vector<std::string> values = arguments.texts("positive");
   if (values.size() != 1) return arguments.wrong("positive", "one category");
   step.fill = values[0];
 }
 
-void read_nothing(Arguments&, const Spec&, Step&) {}
+void read_nothing(Arguments&, const Spec&, PipeStep&) {}
 
 struct Transform {
   const char* name;
@@ -107,13 +110,14 @@ void unknown_call(const Spec& call, ErrorList& errors) {
                              : fmt::format("a transform with a similar name exists: `{}`", similar));
 }
 
-void push_step(FieldPlan& plan, const Step& step) {
+void push_step(FieldPlan& plan, const PipeStep& step) {
   for (Pipe& pipe : plan.pipes) pipe.steps.push_back(step);
 }
 
 void Planner::add_columns(const Spec& pattern, std::vector<size_t>& columns) {
   if (pattern.kind != Spec::Kind::string) {
-    errors.add(ErrorCode::E607, pattern.origin, fmt::format("`col` takes names of columns, found {}", describe(pattern)));
+    errors.add(ErrorCode::E607, pattern.origin,
+               fmt::format("`col` takes names of columns, found {}", describe(pattern)));
     return;
   }
   if (!is_pattern(pattern.text)) {
@@ -121,7 +125,8 @@ void Planner::add_columns(const Spec& pattern, std::vector<size_t>& columns) {
     return;
   }
   const std::vector<size_t> found = match_columns(table, pattern.text);
-  if (found.empty()) errors.add(ErrorCode::E601, pattern.origin, fmt::format("no column matches \"{}\"", printable(pattern.text)));
+  if (found.empty())
+    errors.add(ErrorCode::E601, pattern.origin, fmt::format("no column matches \"{}\"", printable(pattern.text)));
   std::unordered_set<std::string_view> seen;
   for (size_t i : found) {
     const std::string& name = table.columns[i].name;
@@ -155,7 +160,8 @@ FieldPlan Planner::col(const Spec& call) {
     }
   }
   if (plan.shape == FieldPlan::Shape::tensor && columns.size() > 1) {
-    errors.add(ErrorCode::E611, call.origin, "a column of tensors stands alone: `col` joins columns of single values only");
+    errors.add(ErrorCode::E611, call.origin,
+               "a column of tensors stands alone: `col` joins columns of single values only");
   }
   if (plan.shape == FieldPlan::Shape::scalar && (call.items.size() != 1 || is_pattern(call.items[0].text))) {
     plan.shape = FieldPlan::Shape::vector;
@@ -201,7 +207,8 @@ FieldPlan Planner::reshape(const Spec& call) {
   }
   int64_t open = 0;
   for (const Spec& extent : extents) {
-    const bool whole = extent.kind == Spec::Kind::number && extent.number == std::floor(extent.number) && std::abs(extent.number) <= INT32_MAX;
+    const bool whole = extent.kind == Spec::Kind::number && extent.number == std::floor(extent.number) &&
+                       std::abs(extent.number) <= INT32_MAX;
     const auto size = whole ? static_cast<int64_t>(extent.number) : 0;
     open += size == -1;
     if (size < -1 || size == 0 || open > 1) {
@@ -220,7 +227,7 @@ FieldPlan Planner::arithmetic(const Spec& call, StepKind forward, StepKind rever
     errors.add(ErrorCode::E607, call.origin, fmt::format("`{}` takes two values", call.text));
     return {};
   }
-  Step step;
+  PipeStep step;
   step.origin = call.origin;
   if (negation) {
     FieldPlan plan = value(call.items[0]);
@@ -229,7 +236,8 @@ FieldPlan Planner::arithmetic(const Spec& call, StepKind forward, StepKind rever
     push_step(plan, step);
     return plan;
   }
-  const bool left_number = call.items[0].kind == Spec::Kind::number, right_number = call.items[1].kind == Spec::Kind::number;
+  const bool left_number = call.items[0].kind == Spec::Kind::number,
+             right_number = call.items[1].kind == Spec::Kind::number;
   FieldPlan plan = value(call.items[left_number ? 1 : 0]);
   step.kind = left_number ? reversed : forward;
   if (left_number || right_number) {
@@ -241,12 +249,13 @@ FieldPlan Planner::arithmetic(const Spec& call, StepKind forward, StepKind rever
   if (right.pipes.size() != 1 && right.pipes.size() != plan.pipes.size()) {
     if (errors.empty()) {
       errors.add(ErrorCode::E611, call.origin,
-                 fmt::format("`{}` needs as many columns on both sides, found {} and {}", call.text, plan.pipes.size(), right.pipes.size()));
+                 fmt::format("`{}` needs as many columns on both sides, found {} and {}", call.text, plan.pipes.size(),
+                             right.pipes.size()));
     }
     return plan;
   }
   for (size_t i = 0; i < plan.pipes.size(); ++i) {
-    Step own = step;
+    PipeStep own = step;
     own.other.push_back(right.pipes[right.pipes.size() == 1 ? 0 : i]);
     plan.pipes[i].steps.push_back(std::move(own));
   }
@@ -256,7 +265,8 @@ FieldPlan Planner::arithmetic(const Spec& call, StepKind forward, StepKind rever
 FieldPlan Planner::value(const Spec& spec) {
   constexpr int deepest = 200;
   if (spec.kind != Spec::Kind::call) {
-    errors.add(ErrorCode::E611, spec.origin, fmt::format("columns are needed here, found {}", describe(spec)), "name them: col(\"…\")");
+    errors.add(ErrorCode::E611, spec.origin, fmt::format("columns are needed here, found {}", describe(spec)),
+               "name them: col(\"…\")");
     return {};
   }
   if (depth >= deepest) {
@@ -278,7 +288,7 @@ FieldPlan Planner::value(const Spec& spec) {
   if (spec.text == "**") return arithmetic(spec, StepKind::power, StepKind::reverse_power);
   for (const Transform& transform : transforms()) {
     if (spec.text != transform.name) continue;
-    Step step;
+    PipeStep step;
     step.kind = transform.kind;
     step.origin = spec.origin;
     Arguments arguments(spec, transform.parameters, 1, errors);
@@ -298,7 +308,7 @@ FieldPlan Planner::value(const Spec& spec) {
 
 void mark_pipe(const Pipe& pipe, const Table& table, std::vector<bool>& wanted) {
   if (const auto found = column_of(pipe, table)) wanted[*found] = true;
-  for (const Step& step : pipe.steps) {
+  for (const PipeStep& step : pipe.steps) {
     for (const Pipe& other : step.other) mark_pipe(other, table, wanted);
   }
 }

@@ -39,7 +39,8 @@ bool text_before(const BoundPipe& bound, size_t step) {
   return text;
 }
 
-void bind_categories(BoundPipe& bound, const std::vector<std::string>& categories, bool text, BoundPipe::Lookup& lookup) {
+void bind_categories(BoundPipe& bound, const std::vector<std::string>& categories, bool text,
+                     BoundPipe::Lookup& lookup) {
   if (text) {
     std::unordered_map<std::string_view, int32_t> known;
     for (size_t i = 0; i < categories.size(); ++i) known.emplace(categories[i], static_cast<int32_t>(i));
@@ -66,18 +67,23 @@ struct Runner {
   const BoundPipe& bound;
   size_t index;
   std::span<const uint32_t> rows;
-  Block& block;
+  ValueBlock& block;
   Troubles* troubles;
-  const Step& step = bound.pipe->steps[index];
+  const PipeStep& step = bound.pipe->steps[index];
   const BoundPipe::Lookup& lookup = bound.lookups[index];
 
   int64_t row_of(size_t at) const { return rows[at / static_cast<size_t>(block.lanes * block.elements)]; }
-  size_t lane_of(size_t at) const { return at / static_cast<size_t>(block.elements) % static_cast<size_t>(block.lanes); }
-  double fitted(const std::vector<double>& values, size_t at) const { return values[values.size() == 1 ? 0 : lane_of(at)]; }
+  size_t lane_of(size_t at) const {
+    return at / static_cast<size_t>(block.elements) % static_cast<size_t>(block.lanes);
+  }
+  double fitted(const std::vector<double>& values, size_t at) const {
+    return values[values.size() == 1 ? 0 : lane_of(at)];
+  }
 
   void unknown(double value, size_t at) {
     if (troubles == nullptr) return;
-    troubles->add(ErrorCode::E603, index, block.text ? bound.words[static_cast<size_t>(value)] : number_text(value), row_of(at));
+    troubles->add(ErrorCode::E603, index, block.text ? bound.words[static_cast<size_t>(value)] : number_text(value),
+                  row_of(at));
   }
 
   template <class F>
@@ -107,7 +113,8 @@ struct Runner {
   void logarithm() {
     for (size_t at = 0; at < block.values.size(); ++at) {
       double& x = block.values[at];
-      if (x <= 0 && troubles != nullptr) troubles->add(ErrorCode::E613, index, fmt::format("log({})", number_text(x)), row_of(at));
+      if (x <= 0 && troubles != nullptr)
+        troubles->add(ErrorCode::E613, index, fmt::format("log({})", number_text(x)), row_of(at));
       x = std::log(x);
     }
   }
@@ -117,7 +124,7 @@ struct Runner {
       double& x = block.values[at];
       if (std::isnan(x)) continue;
       const int32_t category = category_of(lookup, block.text, x);
-      if (category < 0 && step.unknown == Step::Unknown::error) unknown(x, at);
+      if (category < 0 && step.unknown == PipeStep::Unknown::error) unknown(x, at);
       x = category >= 0 ? category : static_cast<double>(step.categories.size());
     }
     block.text = false;
@@ -140,7 +147,7 @@ struct Runner {
         continue;
       }
       const int32_t category = category_of(lookup, block.text, x);
-      if (category < 0 && step.unknown == Step::Unknown::error) unknown(x, at);
+      if (category < 0 && step.unknown == PipeStep::Unknown::error) unknown(x, at);
       if (category >= first) row[category - first] = 1;
     }
     block.values = std::move(out);
@@ -155,7 +162,7 @@ struct Runner {
       return each([&](double x) { return f(x, c); });
     }
     const BoundPipe& other = lookup.other[0];
-    Block right;
+    ValueBlock right;
     load_block(other, rows, right);
     for (size_t i = 0; i < other.pipe->steps.size(); ++i) run_step(other, i, rows, right, troubles);
     for (size_t at = 0; at < block.values.size(); ++at) block.values[at] = f(block.values[at], right.values[at]);
@@ -163,28 +170,45 @@ struct Runner {
 
   void run() {
     switch (step.kind) {
-      case StepKind::impute: return impute();
+      case StepKind::impute:
+        return impute();
       case StepKind::standard:
       case StepKind::robust:
-      case StepKind::minmax: return scale();
-      case StepKind::log: return logarithm();
-      case StepKind::clip: return each([&](double x) { return x < step.low ? step.low : x > step.high ? step.high : x; });
-      case StepKind::add: return combine([](double x, double y) { return x + y; });
-      case StepKind::subtract: return combine([](double x, double y) { return x - y; });
-      case StepKind::multiply: return combine([](double x, double y) { return x * y; });
-      case StepKind::divide: return combine([](double x, double y) { return x / y; });
-      case StepKind::power: return combine([](double x, double y) { return std::pow(x, y); });
-      case StepKind::reverse_subtract: return combine([](double x, double y) { return y - x; });
-      case StepKind::reverse_divide: return combine([](double x, double y) { return y / x; });
-      case StepKind::reverse_power: return combine([](double x, double y) { return std::pow(y, x); });
-      case StepKind::onehot: return onehot();
-      case StepKind::ordinal: return ordinal();
-      case StepKind::binary: return binary();
+      case StepKind::minmax:
+        return scale();
+      case StepKind::log:
+        return logarithm();
+      case StepKind::clip:
+        return each([&](double x) { return x < step.low ? step.low : x > step.high ? step.high : x; });
+      case StepKind::add:
+        return combine([](double x, double y) { return x + y; });
+      case StepKind::subtract:
+        return combine([](double x, double y) { return x - y; });
+      case StepKind::multiply:
+        return combine([](double x, double y) { return x * y; });
+      case StepKind::divide:
+        return combine([](double x, double y) { return x / y; });
+      case StepKind::power:
+        return combine([](double x, double y) { return std::pow(x, y); });
+      case StepKind::reverse_subtract:
+        return combine([](double x, double y) { return y - x; });
+      case StepKind::reverse_divide:
+        return combine([](double x, double y) { return y / x; });
+      case StepKind::reverse_power:
+        return combine([](double x, double y) { return std::pow(y, x); });
+      case StepKind::onehot:
+        return onehot();
+      case StepKind::ordinal:
+        return ordinal();
+      case StepKind::binary:
+        return binary();
     }
   }
 };
 
-bool categorical(StepKind kind) { return kind == StepKind::onehot || kind == StepKind::ordinal || kind == StepKind::binary; }
+bool categorical(StepKind kind) {
+  return kind == StepKind::onehot || kind == StepKind::ordinal || kind == StepKind::binary;
+}
 
 }  // namespace
 
@@ -235,9 +259,10 @@ bool bind_pipe(const Pipe& pipe, const Table& table, BoundPipe& bound, ErrorList
   bound.column = &column;
   bound.text = pipe.text;
   if (elements_per_row(column) != pipe.elements) {
-    errors.add(ErrorCode::E611, table.origin,
-               fmt::format("column \"{}\" of {} has {} values a row, {} in training", printable(column.name),
-                           std::filesystem::path(table.file).filename().string(), elements_per_row(column), pipe.elements));
+    errors.add(
+        ErrorCode::E611, table.origin,
+        fmt::format("column \"{}\" of {} has {} values a row, {} in training", printable(column.name),
+                    std::filesystem::path(table.file).filename().string(), elements_per_row(column), pipe.elements));
     return false;
   }
   if (pipe.text) {
@@ -254,7 +279,7 @@ bool bind_pipe(const Pipe& pipe, const Table& table, BoundPipe& bound, ErrorList
 }
 
 bool bind_step(BoundPipe& bound, size_t index, ErrorList& errors) {
-  const Step& step = bound.pipe->steps[index];
+  const PipeStep& step = bound.pipe->steps[index];
   BoundPipe::Lookup lookup;
   const bool text = text_before(bound, index);
   if (step.kind == StepKind::impute && text) {
@@ -263,7 +288,8 @@ bool bind_step(BoundPipe& bound, size_t index, ErrorList& errors) {
     if (found == bound.words.end()) bound.words.push_back(step.fill);
   }
   if (categorical(step.kind)) {
-    bind_categories(bound, step.kind == StepKind::binary ? std::vector<std::string>{step.fill} : step.categories, text, lookup);
+    bind_categories(bound, step.kind == StepKind::binary ? std::vector<std::string>{step.fill} : step.categories, text,
+                    lookup);
   }
   for (const Pipe& other : step.other) {
     lookup.other.emplace_back();
@@ -276,7 +302,7 @@ bool bind_step(BoundPipe& bound, size_t index, ErrorList& errors) {
   return true;
 }
 
-void load_block(const BoundPipe& bound, std::span<const uint32_t> rows, Block& block) {
+void load_block(const BoundPipe& bound, std::span<const uint32_t> rows, ValueBlock& block) {
   const Column& column = *bound.column;
   block.rows = static_cast<int64_t>(rows.size());
   block.lanes = 1;
@@ -299,7 +325,8 @@ void load_block(const BoundPipe& bound, std::span<const uint32_t> rows, Block& b
   }
 }
 
-void run_step(const BoundPipe& bound, size_t step, std::span<const uint32_t> rows, Block& block, Troubles* troubles) {
+void run_step(const BoundPipe& bound, size_t step, std::span<const uint32_t> rows, ValueBlock& block,
+              Troubles* troubles) {
   Runner{bound, step, rows, block, troubles}.run();
 }
 

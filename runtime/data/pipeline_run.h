@@ -13,7 +13,7 @@
 namespace nnc {
 
 // Values of some rows, [rows][lanes][elements]. Of text: codes into BoundPipe::words. NaN is missing.
-struct Block {
+struct ValueBlock {
   int64_t rows = 0, lanes = 1, elements = 1;
   bool text = false;
   std::vector<double> values;
@@ -23,18 +23,18 @@ struct Block {
 struct BoundPipe {
   const Pipe* pipe = nullptr;
   const Table* table = nullptr;
-  size_t index = 0;                 // of the column
+  size_t index = 0;  // of the column
   const Column* column = nullptr;
   bool text = false;
-  std::vector<uint32_t> codes;      // where the pipe wants text and the column holds numbers
-  std::vector<std::string> words;   // the column's, then those steps add
+  std::vector<uint32_t> codes;     // where the pipe wants text and the column holds numbers
+  std::vector<std::string> words;  // the column's, then those steps add
   struct Lookup {
-    std::vector<int32_t> of_word;                     // category of each word, -1 for none
+    std::vector<int32_t> of_word;                       // category of each word, -1 for none
     std::vector<std::pair<double, int32_t>> of_number;  // ascending
-    int32_t filled = -1;                              // of impute: the word
+    int32_t filled = -1;                                // of impute: the word
     std::vector<BoundPipe> other;
   };
-  std::vector<Lookup> lookups;      // one a step bound so far
+  std::vector<Lookup> lookups;  // one a step bound so far
 };
 
 // Troubles met while running, by cause: how many rows, and which came first.
@@ -53,15 +53,16 @@ struct Troubles {
   static constexpr size_t limit = 64;  // distinct causes a pipe
 };
 
-// Ties the pipe to its column. E601 where the table lacks it; E602 where numbers are wanted and the column holds text, E611 where its shape differs.
-// Steps are bound by bind_step, in order, once they are fitted.
+// Ties the pipe to its column. E601 where the table lacks it; E602 where numbers are wanted and the column holds text,
+// E611 where its shape differs. Steps are bound by bind_step, in order, once they are fitted.
 bool bind_pipe(const Pipe& pipe, const Table& table, BoundPipe& bound, ErrorList& errors);
 bool bind_step(BoundPipe& bound, size_t step, ErrorList& errors);
 
 // The column's values of these rows.
-void load_block(const BoundPipe& bound, std::span<const uint32_t> rows, Block& block);
+void load_block(const BoundPipe& bound, std::span<const uint32_t> rows, ValueBlock& block);
 // One step, in place. `troubles` may be null.
-void run_step(const BoundPipe& bound, size_t step, std::span<const uint32_t> rows, Block& block, Troubles* troubles);
+void run_step(const BoundPipe& bound, size_t step, std::span<const uint32_t> rows, ValueBlock& block,
+              Troubles* troubles);
 
 // E602 for the first cells of a column that should hold numbers and does not.
 void report_text(const Table& table, size_t column, Origin origin, ErrorList& errors);

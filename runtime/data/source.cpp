@@ -47,11 +47,13 @@ tl::expected<Table, RuntimeErrors> open_idx_source(const Spec& source) {
   Table table;
   table.origin = source.origin;
   if (source.named.empty()) {
-    errors.add(ErrorCode::E607, source.origin, "`idx` needs a file for each column", "idx(images = \"…\", labels = \"…\")");
+    errors.add(ErrorCode::E607, source.origin, "`idx` needs a file for each column",
+               "idx(images = \"…\", labels = \"…\")");
   }
   for (const NamedSpec& argument : source.named) {
     if (argument.value.kind != Spec::Kind::string) {
-      errors.add(ErrorCode::E607, argument.value.origin, fmt::format("`{}` of `idx` must be a path, found {}", argument.name, describe(argument.value)));
+      errors.add(ErrorCode::E607, argument.value.origin,
+                 fmt::format("`{}` of `idx` must be a path, found {}", argument.name, describe(argument.value)));
       continue;
     }
     const std::string path = resolve_path(argument.value);
@@ -108,7 +110,8 @@ bool read_distribution(const NamedSpec& argument, Column& column, int64_t rows, 
   const Spec& call = argument.value;
   const std::vector<std::string> known = {"rand", "randn", "randint"};
   if (call.kind != Spec::Kind::call || (call.text != known[0] && call.text != known[1] && call.text != known[2])) {
-    errors.add(ErrorCode::E608, call.origin, fmt::format("column `{}` of `synthetic` must be rand(…), randn(…) or randint(n)", argument.name));
+    errors.add(ErrorCode::E608, call.origin,
+               fmt::format("column `{}` of `synthetic` must be rand(…), randn(…) or randint(n)", argument.name));
     return false;
   }
   column.name = argument.name;
@@ -116,10 +119,13 @@ bool read_distribution(const NamedSpec& argument, Column& column, int64_t rows, 
   int64_t count = rows;
   for (size_t i = 0; i < call.items.size(); ++i) {
     const Spec& item = call.items[i];
-    const bool whole = item.kind == Spec::Kind::number && item.number == std::floor(item.number) && item.number >= 1 && item.number <= INT32_MAX;
+    const bool whole = item.kind == Spec::Kind::number && item.number == std::floor(item.number) && item.number >= 1 &&
+                       item.number <= INT32_MAX;
     const auto value = whole ? static_cast<int64_t>(item.number) : 1;
     if (!whole || (integers && i > 0)) {
-      errors.add(ErrorCode::E607, item.origin, integers ? "`randint` takes one positive whole number" : fmt::format("an extent of `{}` must be a positive whole number", call.text));
+      errors.add(ErrorCode::E607, item.origin,
+                 integers ? "`randint` takes one positive whole number"
+                          : fmt::format("an extent of `{}` must be a positive whole number", call.text));
       return false;
     }
     if (integers) {
@@ -134,7 +140,8 @@ bool read_distribution(const NamedSpec& argument, Column& column, int64_t rows, 
     return false;
   }
   if (count > available_memory() / 8) {
-    errors.add(ErrorCode::E650, call.origin, fmt::format("column `{}` of `synthetic` does not fit into memory", argument.name));
+    errors.add(ErrorCode::E650, call.origin,
+               fmt::format("column `{}` of `synthetic` does not fit into memory", argument.name));
     return false;
   }
   return true;
@@ -169,7 +176,8 @@ struct SourceKind {
   tl::expected<Table, RuntimeErrors> (*open)(const Spec&);
 };
 
-constexpr SourceKind source_kinds[] = {{"csv", open_csv_source}, {"idx", open_idx_source}, {"synthetic", open_synthetic_source}};
+constexpr SourceKind source_kinds[] = {
+    {"csv", open_csv_source}, {"idx", open_idx_source}, {"synthetic", open_synthetic_source}};
 
 }  // namespace
 
@@ -184,7 +192,8 @@ tl::expected<Table, RuntimeErrors> open_source(const Spec& source) {
   errors.add(ErrorCode::E608, source.origin,
              source.kind == Spec::Kind::call ? fmt::format("unknown source `{}`", source.text)
                                              : fmt::format("a source must be a call, found {}", describe(source)),
-             similar.empty() ? fmt::format("sources: {}", fmt::join(names, ", ")) : fmt::format("a source with a similar name exists: `{}`", similar));
+             similar.empty() ? fmt::format("sources: {}", fmt::join(names, ", "))
+                             : fmt::format("a source with a similar name exists: `{}`", similar));
   return tl::unexpected(std::move(errors.errors));
 }
 

@@ -40,9 +40,9 @@ std::vector<std::vector<uint32_t>> strata(const SplitRequest& request, const Tab
   const Column& column = table.columns[*request.stratify];
   std::map<double, size_t> known;
   for (int64_t row = 0; row < table.rows; ++row) {
-    const double value = column.kind == ColumnKind::text ? (column.codes[static_cast<size_t>(row)] == missing_code
-                                                                ? std::nan("")
-                                                                : column.codes[static_cast<size_t>(row)])
+    const double value = column.kind == ColumnKind::text     ? (column.codes[static_cast<size_t>(row)] == missing_code
+                                                                    ? std::nan("")
+                                                                    : column.codes[static_cast<size_t>(row)])
                          : column.kind == ColumnKind::number ? column.numbers[static_cast<size_t>(row)]
                                                              : column.bytes[static_cast<size_t>(row)];
     if (std::isnan(value)) {
@@ -61,8 +61,8 @@ std::vector<std::vector<uint32_t>> strata(const SplitRequest& request, const Tab
   return classes;
 }
 
-// Divides `wanted` among the classes in proportion to `sizes`, never more than `left` of one; largest remainders first, ties to
-// the earlier class.
+// Divides `wanted` among the classes in proportion to `sizes`, never more than `left` of one; largest remainders first,
+// ties to the earlier class.
 std::vector<int64_t> apportion(int64_t wanted, const std::vector<int64_t>& sizes, const std::vector<int64_t>& left) {
   const int64_t total = std::accumulate(sizes.begin(), sizes.end(), int64_t{0});
   std::vector<int64_t> counts(sizes.size());
@@ -84,7 +84,8 @@ std::vector<int64_t> apportion(int64_t wanted, const std::vector<int64_t>& sizes
   return counts;
 }
 
-SplitRows split_randomly(const SplitRequest& request, const Table& table, int64_t val, int64_t test, ErrorList& errors) {
+SplitRows split_randomly(const SplitRequest& request, const Table& table, int64_t val, int64_t test,
+                         ErrorList& errors) {
   auto classes = strata(request, table, errors);
   RandomStream random(request.seed, random_split);
   std::vector<int64_t> sizes, left;
@@ -119,12 +120,16 @@ SplitRequest read_split(const Spec& split, const Table& table, ErrorList& errors
     errors.add(ErrorCode::E608, split.origin,
                split.kind == Spec::Kind::call ? fmt::format("unknown split `{}`", split.text)
                                               : fmt::format("a split must be a call, found {}", describe(split)),
-               similar.empty() ? "splits: random, sequential" : fmt::format("a split with a similar name exists: `{}`", similar));
+               similar.empty() ? "splits: random, sequential"
+                               : fmt::format("a split with a similar name exists: `{}`", similar));
     return request;
   }
   const bool random = split.text == "random";
   request.kind = random ? SplitRequest::Kind::random : SplitRequest::Kind::sequential;
-  Arguments arguments(split, random ? std::vector<std::string>{"val", "test", "stratify", "seed"} : std::vector<std::string>{"val", "test"}, 0, errors);
+  Arguments arguments(
+      split,
+      random ? std::vector<std::string>{"val", "test", "stratify", "seed"} : std::vector<std::string>{"val", "test"}, 0,
+      errors);
   request.val = read_share(arguments, "val");
   request.test = read_share(arguments, "test");
   if (!random) return request;
@@ -136,7 +141,8 @@ SplitRequest read_split(const Spec& split, const Table& table, ErrorList& errors
     if (request.stratify) {
       const Column& column = table.columns[*request.stratify];
       if (!column.dims.empty() || column.kind == ColumnKind::floats) {
-        errors.add(ErrorCode::E611, by->origin, fmt::format("cannot stratify by column \"{}\": its rows hold no single category", name));
+        errors.add(ErrorCode::E611, by->origin,
+                   fmt::format("cannot stratify by column \"{}\": its rows hold no single category", name));
         request.stratify.reset();
       }
     }
@@ -148,7 +154,8 @@ SplitRows split_rows(const SplitRequest& request, const Table& table, ErrorList&
   const int64_t val = rows_of_share(request.val, table.rows), test = rows_of_share(request.test, table.rows);
   if (val + test >= table.rows) {
     errors.add(ErrorCode::E610, request.origin,
-               fmt::format("{} rows less {} for validation and {} for testing leave none to train on", table.rows, std::min(val, table.rows), std::min(test, table.rows)));
+               fmt::format("{} rows less {} for validation and {} for testing leave none to train on", table.rows,
+                           std::min(val, table.rows), std::min(test, table.rows)));
     return {};
   }
   if (request.kind == SplitRequest::Kind::random) return split_randomly(request, table, val, test, errors);

@@ -31,23 +31,23 @@ constexpr uint32_t missing_code = 0xFFFFFFFF;
 struct Column {
   std::string name;
   ColumnKind kind = ColumnKind::number;
-  bool loaded = true;            // false: its values were not wanted
-  std::vector<int64_t> dims;     // per row; empty is a scalar
+  bool loaded = true;         // false: its values were not wanted
+  std::vector<int64_t> dims;  // per row; empty is a scalar
   std::vector<double> numbers;
   std::vector<uint32_t> codes;
   std::vector<std::string> words;
   std::vector<uint8_t> bytes;
   std::vector<float> floats;
-  int64_t bound = 0;             // of integers: each is in [0, bound) by construction; 0 where unknown
+  int64_t bound = 0;                // of integers: each is in [0, bound) by construction; 0 where unknown
   std::vector<int64_t> unreadable;  // of text in a csv: the first few rows whose cells are no numbers
 };
 
 struct Table {
-  std::string file;              // for messages
-  Origin origin = 0;             // of the source's call
+  std::string file;   // for messages
+  Origin origin = 0;  // of the source's call
   int64_t rows = 0;
   std::vector<Column> columns;
-  bool named = true;             // false: the columns are called c1, c2, … for want of a header
+  bool named = true;  // false: the columns are called c1, c2, … for want of a header
   CsvOptions csv;
   bool is_csv = false;
 };

@@ -17,7 +17,8 @@ using Json = nlohmann::ordered_json;
 
 Json measures_json(const std::vector<Measure>& measures) {
   Json out = Json::object();
-  for (const Measure& measure : measures) out[measure.name] = std::isfinite(measure.value) ? Json(measure.value) : Json(nullptr);
+  for (const Measure& measure : measures)
+    out[measure.name] = std::isfinite(measure.value) ? Json(measure.value) : Json(nullptr);
   return out;
 }
 
@@ -28,10 +29,14 @@ void print_json(std::FILE* file, const Json& json) {
 
 const char* status_name(TrainStatus status) {
   switch (status) {
-    case TrainStatus::finished: return "finished";
-    case TrainStatus::stopped_early: return "stopped_early";
-    case TrainStatus::diverged: return "diverged";
-    case TrainStatus::interrupted: return "interrupted";
+    case TrainStatus::finished:
+      return "finished";
+    case TrainStatus::stopped_early:
+      return "stopped_early";
+    case TrainStatus::diverged:
+      return "diverged";
+    case TrainStatus::interrupted:
+      return "interrupted";
   }
   return "";
 }
@@ -87,7 +92,8 @@ void print_table(std::FILE* file, const TrainResult& result) {
   }
   auto print_line = [&](const std::string& name, auto&& text) {
     std::string line = fmt::format("{:<{}}", name, width);
-    for (const TableColumn& column : columns) line += fmt::format("  {:>{}}", text(column), std::max<size_t>(10, column.title.size()));
+    for (const TableColumn& column : columns)
+      line += fmt::format("  {:>{}}", text(column), std::max<size_t>(10, column.title.size()));
     fmt::print(file, "{}\n", line);
   };
   print_line("", [](const TableColumn& column) { return column.title; });
@@ -141,14 +147,16 @@ void Progress::draw(const StepReport& report, Clock::time_point now) {
   const double spent = std::chrono::duration<double>(now - epoch_start_).count();
   const double rate = spent > 0 ? static_cast<double>(report.step) / spent : 0;
   const double total = std::chrono::duration<double>(now - start_).count();
-  const double done = static_cast<double>(report.epoch - 1) + static_cast<double>(report.step) / static_cast<double>(report.steps);
+  const double done =
+      static_cast<double>(report.epoch - 1) + static_cast<double>(report.step) / static_cast<double>(report.steps);
   const double left = done > 0 ? total / done * (static_cast<double>(report.epochs) - done) : 0;
   constexpr int64_t cells = 20;
   const int64_t full = cells * report.step / report.steps;
   std::string bar;
   for (int64_t i = 0; i < cells; ++i) bar += i < full ? '#' : '.';
-  std::string line = fmt::format("epoch {}/{} [{}] {}/{}  loss {}  {:.0f} steps/s  {} left", report.epoch, report.epochs, bar, report.step,
-                                 report.steps, format_measure(report.loss), rate, format_seconds(left));
+  std::string line =
+      fmt::format("epoch {}/{} [{}] {}/{}  loss {}  {:.0f} steps/s  {} left", report.epoch, report.epochs, bar,
+                  report.step, report.steps, format_measure(report.loss), rate, format_seconds(left));
   line.resize(std::min(line.size(), static_cast<size_t>(std::max<int64_t>(1, options_.columns - 1))));
   const size_t width = line.size();
   if (options_.color) line = fmt::format("\x1b[36m{}\x1b[0m", line);
@@ -182,40 +190,53 @@ void Progress::epoch(const EpochReport& report) {
   if (options_.style == ProgressStyle::json) return print_json(options_.results, epoch_json(report));
   // A terminal shows no more than 20 of these a second either: fast runs print a sample of their epochs, and the last.
   const Clock::time_point now = Clock::now();
-  if (options_.style == ProgressStyle::terminal && report.epoch < report.epochs && now - last_draw_ < std::chrono::milliseconds(50)) return;
+  if (options_.style == ProgressStyle::terminal && report.epoch < report.epochs &&
+      now - last_draw_ < std::chrono::milliseconds(50))
+    return;
   last_draw_ = now;
   clear_line();
   const double seconds = std::max(1e-9, report.train_seconds);
-  fmt::print(options_.progress, "epoch {}/{}{}{}  {} ({:.0f} rows/s){}\n", report.epoch, report.epochs, measures_text("train", report.train),
-             measures_text("val", report.val), format_seconds(report.train_seconds + report.val_seconds),
-             static_cast<double>(report.rows) / seconds, report.best ? "  best" : "");
+  fmt::print(options_.progress, "epoch {}/{}{}{}  {} ({:.0f} rows/s){}\n", report.epoch, report.epochs,
+             measures_text("train", report.train), measures_text("val", report.val),
+             format_seconds(report.train_seconds + report.val_seconds), static_cast<double>(report.rows) / seconds,
+             report.best ? "  best" : "");
   std::fflush(options_.progress);
 }
 
 void Progress::finish(const TrainResult& result) {
   clear_line();
   if (options_.style == ProgressStyle::json) {
-    Json json = {{"schema", json_schema}, {"event", "end"}, {"status", status_name(result.status)}, {"epochs", result.epochs.size()},
-                 {"steps", result.steps}, {"seconds", result.seconds}, {"best_epoch", result.best_epoch}, {"restored", result.restored},
+    Json json = {{"schema", json_schema},
+                 {"event", "end"},
+                 {"status", status_name(result.status)},
+                 {"epochs", result.epochs.size()},
+                 {"steps", result.steps},
+                 {"seconds", result.seconds},
+                 {"best_epoch", result.best_epoch},
+                 {"restored", result.restored},
                  {"test", measures_json(result.test)}};
     if (!result.epochs.empty()) {
       json["train"] = measures_json(result.epochs.back().train);
       json["val"] = measures_json(result.epochs.back().val);
     }
     if (result.status == TrainStatus::diverged) {
-      json["diverged"] = {{"loss", result.diverged_loss}, {"epoch", result.diverged_epoch}, {"step", result.diverged_step}};
+      json["diverged"] = {
+          {"loss", result.diverged_loss}, {"epoch", result.diverged_epoch}, {"step", result.diverged_step}};
     }
     return print_json(options_.results, json);
   }
   std::fflush(options_.progress);
   if (!result.epochs.empty()) print_table(options_.results, result);
   const size_t epochs = result.epochs.size();
-  std::string end = fmt::format("{} epoch{}, {} steps in {}", epochs, epochs == 1 ? "" : "s", result.steps, format_seconds(result.seconds));
-  if (result.status == TrainStatus::stopped_early) end += fmt::format("; stopped early, best epoch {}", result.best_epoch);
+  std::string end = fmt::format("{} epoch{}, {} steps in {}", epochs, epochs == 1 ? "" : "s", result.steps,
+                                format_seconds(result.seconds));
+  if (result.status == TrainStatus::stopped_early)
+    end += fmt::format("; stopped early, best epoch {}", result.best_epoch);
   if (result.restored) end += ", its state restored";
   if (result.status == TrainStatus::interrupted) end += "; interrupted";
   if (result.status == TrainStatus::diverged) {
-    end += fmt::format("; diverged: `{}` is not finite in epoch {}, step {}", result.diverged_loss, result.diverged_epoch, result.diverged_step);
+    end += fmt::format("; diverged: `{}` is not finite in epoch {}, step {}", result.diverged_loss,
+                       result.diverged_epoch, result.diverged_step);
   }
   fmt::print(options_.results, "{}\n", end);
   std::fflush(options_.results);

@@ -27,7 +27,7 @@ Kernel masked_copy(const Target& target, DType dtype, int64_t step, int64_t low,
   load.access.mask = mask;
   LoopStmt store = b.store(y, Affine::of(n, lanes), value);
   store.access.mask = mask;
-  b.kernel.body = {b.loop(n, {within, load, store})};
+  b.once({b.loop(n, {within, load, store})});
   b.kernel.name = fmt::format("copy_{}_step{}_{}_{}", name_of(dtype), step, low, high);
   return b.kernel;
 }
@@ -82,7 +82,7 @@ Kernel gather(const Target& target, DType dtype, bool masked, bool scatter) {
   if (masked) load.access.mask = put.access.mask = mask;
   std::vector<LoopStmt> body = {within, load, store};
   if (scatter) body.push_back(put);
-  b.kernel.body = {b.load(index, at, Affine::of(0)), b.loop(row, body)};
+  b.once({b.load(index, at, Affine::of(0)), b.loop(row, body)});
   b.kernel.name = fmt::format("gather_{}{}{}", name_of(dtype), masked ? "_masked" : "", scatter ? "_scatter" : "");
   return b.kernel;
 }
@@ -129,11 +129,11 @@ TEST(Access, DynamicRowsAndConditionalScalars) {
       LoopStmt put = b.store(z, Affine::of(k), one);
       LoopStmt put_some = b.store(z, Affine::of(k), one);
       put_some.access.mask = even;
-      b.kernel.body = {b.loop(k, {b.load(row, rows, Affine::of(k)), load, store, compare, pick, put_some})};
+      b.once({b.loop(k, {b.load(row, rows, Affine::of(k)), load, store, compare, pick, put_some})});
       const Bytes numbers = dtype == DType::i32 ? bytes_of(std::vector<int32_t>{8, 0, 3, 7, 1})
                                                 : bytes_of(std::vector<int64_t>{8, 0, 3, 7, 1});
       expect_bit_equal(b.kernel, {special_elements(DType::f32, 9 * lanes, 9), numbers, {}, {}});
-      b.kernel.body[0].body.back() = put;
+      b.kernel.body[0].body[0].body.back() = put;
       expect_bit_equal(b.kernel, {special_elements(DType::f32, 9 * lanes, 9), numbers, {}, {}});
     }
   }

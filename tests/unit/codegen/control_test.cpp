@@ -96,7 +96,7 @@ Kernel reduction(const Target& target, DType dtype, Reduction reduction) {
   fold.reduction = reduction;
   LoopStmt across = b.define(total, LoopOp::lanes, {{sum, 0}});
   across.reduction = reduction;
-  b.kernel.body = {loads, fold, b.store(folded, Affine::of(0), sum), across, b.store(out, Affine::of(0), total)};
+  b.once({loads, fold, b.store(folded, Affine::of(0), sum), across, b.store(out, Affine::of(0), total)});
   b.kernel.name = fmt::format("reduce_{}_{}", name_of(reduction), name_of(dtype));
   return b.kernel;
 }
@@ -133,10 +133,9 @@ TEST(Control, RandomNumbers) {
       index.affine = Affine::of(n, step);
       LoopStmt philox = b.define(word, LoopOp::philox, {{element, 0}, {seed, 0}, {turn, 0}});
       philox.site = 0x89abcdef;
-      b.kernel.body = {
-          b.load(seed, counters, Affine::of(0)), b.load(turn, counters, Affine::of(1)),
-          b.loop(n, {index, philox, b.store(bits, Affine::of(n, step), word),
-                     b.define(normal, LoopOp::normal, {{word, 0}}), b.store(gauss, Affine::of(n, step), normal)})};
+      b.once({b.load(seed, counters, Affine::of(0)), b.load(turn, counters, Affine::of(1)),
+              b.loop(n, {index, philox, b.store(bits, Affine::of(n, step), word),
+                         b.define(normal, LoopOp::normal, {{word, 0}}), b.store(gauss, Affine::of(n, step), normal)})});
       expect_bit_equal(b.kernel, {bytes_of(std::vector<int64_t>{0x123456789abcdef0, -7}), {}, {}});
     }
   }
@@ -160,13 +159,13 @@ TEST(Control, MixedOperandsAndVars) {
     grow.kind = LoopStmt::assign;
     LoopStmt compare = b.define(larger, LoopOp::compare, {{sum, 0}, {{}, 0.25}});
     compare.comparison = Comparison::ge;
-    b.kernel.body = {b.define(sum, LoopOp::splat, {{{}, 0.5}}),
-                     b.loop(n,
-                            {b.load(one, x, Affine::of(n, lanes)), b.load(factor, s, Affine::of(n)), grow, compare,
-                             b.define(relu, LoopOp::max, {{{}, 0.0}, {sum, 0}}),
-                             b.define(kept, LoopOp::select, {{larger, 0}, {relu, 0}, {{}, -2.0}}),
-                             b.store(out, Affine::of(n, lanes), kept)},
-                            3)};
+    b.once({b.define(sum, LoopOp::splat, {{{}, 0.5}}),
+            b.loop(n,
+                   {b.load(one, x, Affine::of(n, lanes)), b.load(factor, s, Affine::of(n)), grow, compare,
+                    b.define(relu, LoopOp::max, {{{}, 0.0}, {sum, 0}}),
+                    b.define(kept, LoopOp::select, {{larger, 0}, {relu, 0}, {{}, -2.0}}),
+                    b.store(out, Affine::of(n, lanes), kept)},
+                   3)});
     expect_bit_equal(b.kernel,
                      {random_elements(DType::f32, 8 * lanes, -1, 1, 4), random_elements(DType::f32, 8, -1, 1, 5), {}});
     expect_bit_equal(b.kernel, {special_elements(DType::f32, 8 * lanes, 4), special_elements(DType::f32, 8, 5), {}});

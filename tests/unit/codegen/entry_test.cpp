@@ -40,10 +40,8 @@ Kernel row_kernel(const Target& target, const std::string& name, int64_t first, 
   items.vars = {r};
   items.inner_count = rows;
   items.locations = {{0, 7, 3}};
-  items.body = {b.load(value, from, Affine::of(first) + Affine::of(r, sign)),
-                b.load(factor, factors, Affine::of(r)),
-                b.define(product, LoopOp::mul, {{value, 0}, {factor, 0}}),
-                b.store(cell, Affine::of(0), product),
+  items.body = {b.load(value, from, Affine::of(first) + Affine::of(r, sign)), b.load(factor, factors, Affine::of(r)),
+                b.define(product, LoopOp::mul, {{value, 0}, {factor, 0}}), b.store(cell, Affine::of(0), product),
                 b.store(to, Affine::of(r), product)};
   for (LoopStmt& stmt : items.body) stmt.locations = {{0, 9, 5}};
   b.kernel.body = {items};
@@ -210,11 +208,11 @@ TEST(Entry, VectorWidthFollowsTheTarget) {
     const BufferId x = b.buffer("x", DType::f32, {256}, LoopBuffer::inout);
     const VarId n = b.var("n", LoopVar::loop, 0, 256 / target.lanes);
     const ValueId value = b.value("v", DType::f32, true), result = b.value("r", DType::f32, true);
-    b.kernel.body = {b.loop(n,
-                            {b.load(value, x, Affine::of(n, target.lanes)),
-                             b.define(result, LoopOp::fma, {{value, 0}, {value, 0}, {value, 0}}),
-                             b.store(x, Affine::of(n, target.lanes), result)},
-                            4)};
+    b.once({b.loop(n,
+                   {b.load(value, x, Affine::of(n, target.lanes)),
+                    b.define(result, LoopOp::fma, {{value, 0}, {value, 0}, {value, 0}}),
+                    b.store(x, Affine::of(n, target.lanes), result)},
+                   4)});
     const std::string assembly = emit_assembly(module_of(b.kernel));
     EXPECT_EQ(assembly.find("zmm") != std::string::npos, target.name == "avx512") << target.name;
     EXPECT_EQ(assembly.find("ymm") != std::string::npos, target.name == "avx2") << target.name;

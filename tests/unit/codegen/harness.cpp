@@ -174,6 +174,15 @@ LoopStmt KernelBuilder::loop(VarId var, std::vector<LoopStmt> body, int64_t copi
   return stmt;
 }
 
+void KernelBuilder::once(std::vector<LoopStmt> body) {
+  LoopStmt items;
+  items.kind = LoopStmt::items;
+  items.vars = {var("item", LoopVar::item, 0, 1)};
+  items.inner_count = 1;
+  items.body = std::move(body);
+  kernel.body = {items};
+}
+
 Kernel parse(const std::string& text, const Target& target, int64_t items) {
   Kernel kernel;
   const std::string header =

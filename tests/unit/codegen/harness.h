@@ -28,6 +28,8 @@ struct KernelBuilder {
   LoopStmt store(BufferId buffer, Affine index, ValueId value) const;
   LoopStmt define(ValueId value, LoopOp op, std::vector<LoopOperand> operands) const;
   LoopStmt loop(VarId var, std::vector<LoopStmt> body, int64_t copies = 1) const;
+  // Makes `body` the kernel's: items of one.
+  void once(std::vector<LoopStmt> body);
 };
 
 // The kernel whose body is `text`; complaints of the parser or the verifier fail the test.

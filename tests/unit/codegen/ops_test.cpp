@@ -37,7 +37,7 @@ Kernel kernel_of(const Elementwise& test, const Target& target, bool vector) {
   body.back().comparison = test.comparison;
   body.back().high = test.high;
   body.push_back(b.store(out, Affine::of(turn, step), result));
-  b.kernel.body = {b.loop(turn, body)};
+  b.once({b.loop(turn, body)});
   b.kernel.name =
       fmt::format("{}_{}_{}{}", name_of(test.op), name_of(test.operands[0]), name_of(test.result), vector ? "_v" : "");
   return b.kernel;

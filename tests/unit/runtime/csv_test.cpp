@@ -41,7 +41,8 @@ TEST(Csv, ReadsNumbersAndText) {
 
 TEST(Csv, QuotesBomCrlfBlanksAndNewlinesInCells) {
   TemporaryFolder folder;
-  auto table = read(folder.write("a.csv", "\xEF\xBB\xBF\"na\"\"me\" , b\r\n \"x, \"\"y\"\"\" ,  two words \r\n\"line\r\nbreak\",\"\"\r\n\r\nz,q"));
+  auto table = read(folder.write(
+      "a.csv", "\xEF\xBB\xBF\"na\"\"me\" , b\r\n \"x, \"\"y\"\"\" ,  two words \r\n\"line\r\nbreak\",\"\"\r\n\r\nz,q"));
   ASSERT_TRUE(table) << all_text(table.error());
   EXPECT_EQ(table->columns[0].name, "na\"me");
   ASSERT_EQ(table->rows, 3);
@@ -137,7 +138,12 @@ TEST(Csv, EmptyAndMissingFilesAndFolders) {
   EXPECT_EQ(read(folder.write("c.csv", "a,b\n")).error()[0].code, ErrorCode::E605);
   EXPECT_EQ(read(folder.file("none.csv")).error()[0].code, ErrorCode::E604);
   EXPECT_EQ(read(folder.file(".")).error()[0].code, ErrorCode::E604);
-  EXPECT_EQ(read(folder.write("d.csv", std::string("\xFF\xFE" "a\0b\0", 6))).error()[0].code, ErrorCode::E605);
+  EXPECT_EQ(read(folder.write("d.csv", std::string("\xFF\xFE"
+                                                   "a\0b\0",
+                                                   6)))
+                .error()[0]
+                .code,
+            ErrorCode::E605);
 }
 
 TEST(Csv, OneColumnKeepsEmptyLines) {
@@ -152,7 +158,8 @@ TEST(Csv, TenThousandColumns) {
   TemporaryFolder folder;
   std::string content;
   for (int row = 0; row < 3; ++row) {
-    for (int i = 0; i < 10000; ++i) content += (i ? "," : "") + (row == 0 ? "n" + std::to_string(i) : std::to_string(i * row));
+    for (int i = 0; i < 10000; ++i)
+      content += (i ? "," : "") + (row == 0 ? "n" + std::to_string(i) : std::to_string(i * row));
     content += '\n';
   }
   auto table = read(folder.write("a.csv", content));
@@ -180,7 +187,8 @@ TEST(Csv, GzipByMagicAndDamagedGzip) {
 TEST(Csv, CellsAcrossBlocksAndLongRecords) {
   TemporaryFolder folder;
   std::string content = "a,b\n";
-  for (int i = 0; i < 40; ++i) content += std::to_string(i) + ",\"" + std::string(100000, 'x') + "\n" + std::to_string(i) + "\"\n";
+  for (int i = 0; i < 40; ++i)
+    content += std::to_string(i) + ",\"" + std::string(100000, 'x') + "\n" + std::to_string(i) + "\"\n";
   content += "40,\"" + std::string(3000000, 'y') + "\"\n";
   auto table = read(folder.write("a.csv", content));
   ASSERT_TRUE(table) << all_text(table.error());
@@ -202,11 +210,13 @@ TEST(Csv, PlacesOfCells) {
 
 TEST(Csv, NumberSyntax) {
   double value = 0;
-  for (const char* good : {"0", "-0", "+1", "1.", ".5", "-.5", "1e5", "1E+5", "12345678901234567890", "1e-400", "0.1234567890123456789"}) {
+  for (const char* good :
+       {"0", "-0", "+1", "1.", ".5", "-.5", "1e5", "1E+5", "12345678901234567890", "1e-400", "0.1234567890123456789"}) {
     EXPECT_TRUE(parse_number(good, value)) << good;
     EXPECT_NEAR(value, std::strtod(good, nullptr), std::abs(value) * 1e-16) << good;
   }
-  for (const char* bad : {"", "-", "+", ".", "e5", "1e", "nan", "NaN", "inf", "-inf", "Infinity", "1e999", "-1e999", "0x10", "1,5", "1 2", "--1", "+-1", "1f", "-+1"}) {
+  for (const char* bad : {"",         "-",     "+",      ".",    "e5",  "1e",  "nan", "NaN", "inf", "-inf",
+                          "Infinity", "1e999", "-1e999", "0x10", "1,5", "1 2", "--1", "+-1", "1f",  "-+1"}) {
     EXPECT_FALSE(parse_number(bad, value)) << bad;
   }
 }
@@ -216,7 +226,8 @@ TEST(Csv, NumbersAreTheNearestDoubles) {
   for (int i = 0; i < 200000; ++i) {
     const double exact = std::ldexp(static_cast<double>(random()), static_cast<int>(random() % 80) - 60);
     char text[64];
-    const int length = std::snprintf(text, sizeof text, i % 2 ? "%.*f" : "%.*g", static_cast<int>(random() % 12) + 1, exact);
+    const int length =
+        std::snprintf(text, sizeof text, i % 2 ? "%.*f" : "%.*g", static_cast<int>(random() % 12) + 1, exact);
     double value = 0;
     ASSERT_TRUE(parse_number({text, static_cast<size_t>(length)}, value)) << text;
     ASSERT_EQ(value, std::strtod(text, nullptr)) << text;

@@ -64,7 +64,8 @@ TEST(Dataset, StandardUsesTrainingRowsAndPopulationDeviation) {
   auto dataset = Data("a\n1\n2\n3\n4\n1000000\n").field("x", call("standard", {col({"a"})})).open();
   ASSERT_TRUE(dataset) << all_text(dataset.error());
   const double deviation = std::sqrt(1.25);  // of 1 2 3 4
-  expect_near(floats(*dataset, "x"), {-1.5 / deviation, -0.5 / deviation, 0.5 / deviation, 1.5 / deviation, static_cast<float>((1000000 - 2.5) / deviation)});
+  expect_near(floats(*dataset, "x"), {-1.5 / deviation, -0.5 / deviation, 0.5 / deviation, 1.5 / deviation,
+                                      static_cast<float>((1000000 - 2.5) / deviation)});
   EXPECT_TRUE(dataset->find("x")->dims.empty());
 }
 
@@ -83,8 +84,8 @@ TEST(Dataset, OutlierInValidationMovesNothingFitted) {
   ASSERT_TRUE(plain) << all_text(plain.error());
   ASSERT_TRUE(wild) << all_text(wild.error());
   for (const char* name : {"s", "m", "r", "i", "o"}) {
-    const Step& a = plain->find(name)->plan.pipes[0].steps[0];
-    const Step& b = wild->find(name)->plan.pipes[0].steps[0];
+    const PipeStep& a = plain->find(name)->plan.pipes[0].steps[0];
+    const PipeStep& b = wild->find(name)->plan.pipes[0].steps[0];
     EXPECT_EQ(a.a, b.a) << name;
     EXPECT_EQ(a.b, b.b) << name;
     EXPECT_EQ(a.categories, b.categories) << name;
@@ -162,13 +163,14 @@ TEST(Dataset, EncodersByHand) {
 }
 
 TEST(Dataset, ConcatGlobsAndArithmetic) {
-  auto dataset = Data("a1,a2,b,c\n1,2,3,p\n4,5,6,q\n7,8,9,p\n")
-                     .field("x", call("concat", {call("*", {col({"b"}), num(2)}), call("onehot", {col({"c"})}), col({"a*"})}))
-                     .field("all", call("col", {text("*")}, {named("except", spec_list({text("c"), text("a2")}))}))
-                     .field("sum", call("+", {col({"a1", "a2"}), col({"b"})}))
-                     .field("back", call("-", {num(10), call("/", {col({"b"}), num(3)})}))
-                     .field("negative", call("-", {call("**", {col({"b"}), num(2)})}))
-                     .open();
+  auto dataset =
+      Data("a1,a2,b,c\n1,2,3,p\n4,5,6,q\n7,8,9,p\n")
+          .field("x", call("concat", {call("*", {col({"b"}), num(2)}), call("onehot", {col({"c"})}), col({"a*"})}))
+          .field("all", call("col", {text("*")}, {named("except", spec_list({text("c"), text("a2")}))}))
+          .field("sum", call("+", {col({"a1", "a2"}), col({"b"})}))
+          .field("back", call("-", {num(10), call("/", {col({"b"}), num(3)})}))
+          .field("negative", call("-", {call("**", {col({"b"}), num(2)})}))
+          .open();
   ASSERT_TRUE(dataset) << all_text(dataset.error());
   expect_near(floats(*dataset, "x"), {6, 1, 0, 1, 2, 12, 0, 1, 4, 5, 18, 1, 0, 7, 8});
   EXPECT_EQ(integers(*dataset, "all"), (std::vector<int32_t>{1, 3, 4, 6, 7, 9}));
@@ -178,7 +180,11 @@ TEST(Dataset, ConcatGlobsAndArithmetic) {
 }
 
 TEST(Dataset, IntegersHaveABoundAndConvert) {
-  auto dataset = Data("y,z,h\n3,-1,0.5\n0,2,1\n9,0,2\n").field("y", col({"y"})).field("z", col({"z"})).field("h", col({"h"})).open();
+  auto dataset = Data("y,z,h\n3,-1,0.5\n0,2,1\n9,0,2\n")
+                     .field("y", col({"y"}))
+                     .field("z", col({"z"}))
+                     .field("h", col({"h"}))
+                     .open();
   ASSERT_TRUE(dataset);
   EXPECT_EQ(dataset->find("y")->bound, 10);
   EXPECT_EQ(dataset->find("z")->type, ElementType::i32);
@@ -224,38 +230,54 @@ TEST(Dataset, FurtherSourcesAndTheirErrors) {
   EXPECT_EQ(data.errors(), "error[E601]: no column \"a\" in v.csv\nhelp: a similar column exists: \"c\"\n");
   data.folder.write("v.csv", "c,a\nnew,5\nq,wrong\n");
   EXPECT_EQ(data.errors(),
-            "v.csv:3:3: error[E602]: \"wrong\" is not a number (column \"a\")\nhelp: if it stands for a missing value, add \"wrong\" to `missing = [...]`\n"
+            "v.csv:3:3: error[E602]: \"wrong\" is not a number (column \"a\")\nhelp: if it stands for a missing value, "
+            "add \"wrong\" to `missing = [...]`\n"
             "v.csv:2:1: error[E603]: category \"new\" is not among the training rows (column \"c\"), 1 row affected\n"
             "help: give unknown categories a place of their own: ordinal(…, unknown = \"extra\")\n");
 }
 
 TEST(Dataset, ErrorsNameColumnsCellsAndCategories) {
   EXPECT_EQ(Data("income,age\n1,2\n3,4\n").field("x", call("concat", {col({"incom"}), col({"zzzz"})})).errors(),
-            "error[E601]: no column \"incom\" in t.csv\nhelp: a similar column exists: \"income\"\nerror[E601]: no column \"zzzz\" in t.csv\n");
+            "error[E601]: no column \"incom\" in t.csv\nhelp: a similar column exists: \"income\"\nerror[E601]: no "
+            "column \"zzzz\" in t.csv\n");
   EXPECT_EQ(Data("income\n1\n2\nn/a\n4\n").field("x", call("standard", {col({"income"})})).errors(),
-            "t.csv:4:1: error[E602]: \"n/a\" is not a number (column \"income\")\nhelp: if it stands for a missing value, add \"n/a\" to `missing = [...]`\n");
-  EXPECT_EQ(Data("e,y\nba,1\nphd,2\nma,3\nphd,4\n").field("x", call("ordinal", {col({"e"}), spec_list({text("ba"), text("ma")})})).errors(),
+            "t.csv:4:1: error[E602]: \"n/a\" is not a number (column \"income\")\nhelp: if it stands for a missing "
+            "value, add \"n/a\" to `missing = [...]`\n");
+  EXPECT_EQ(Data("e,y\nba,1\nphd,2\nma,3\nphd,4\n")
+                .field("x", call("ordinal", {col({"e"}), spec_list({text("ba"), text("ma")})}))
+                .errors(),
             "t.csv:3:1: error[E603]: category \"phd\" is not in the ordinal list (column \"e\"), 2 rows affected\n"
             "help: give unknown categories a place of their own: ordinal(…, unknown = \"extra\")\n");
   EXPECT_EQ(Data("a\n1\n\n3\n").field("x", call("standard", {col({"a"})})).errors(),
-            "t.csv:3:1: error[E609]: missing value (column \"a\"), 1 row affected\nhelp: fill missing values: impute(\"median\"), impute(\"most_frequent\")\n");
-  EXPECT_EQ(Data("a,b\n1,x\n2,y\n3,y\n").field("x", call("log", {call("-", {col({"a"}), num(2)})})).field("y", col({"b"})).errors(),
+            "t.csv:3:1: error[E609]: missing value (column \"a\"), 1 row affected\nhelp: fill missing values: "
+            "impute(\"median\"), impute(\"most_frequent\")\n");
+  EXPECT_EQ(Data("a,b\n1,x\n2,y\n3,y\n")
+                .field("x", call("log", {call("-", {col({"a"}), num(2)})}))
+                .field("y", col({"b"}))
+                .errors(),
             "error[E611]: column \"b\" holds categories where numbers are needed\n"
             "help: turn them into numbers: onehot(), ordinal() or binary(positive = \"…\")\n");
   EXPECT_EQ(Data("a\n1\n2\n3\n").field("x", call("log", {call("-", {col({"a"}), num(2)})})).errors(),
             "t.csv:2:1: error[E613]: log(-1) is not finite (column \"a\"), 1 row affected\n");
-  EXPECT_EQ(Data("a\nbad\ngood\nbad\n", {named("header", spec_bool(true))}).field("x", call("binary", {col({"a"})}, {named("positive", text("goood"))})).errors(),
-            "error[E612]: category \"goood\" does not occur in the training rows (column \"a\")\nhelp: a similar category occurs: \"good\"\n");
-  EXPECT_EQ(Data("a,b\n1,2\n3,4\n").field("x", call("reshape", {col({"a", "b"}), num(3)})).errors(), "error[E611]: cannot reshape 2 values a row to [3]\n");
-  EXPECT_EQ(Data("a,a\n1,2\n3,4\n").field("x", col({"a"})).errors(),
-            "error[E601]: column \"a\" stands twice in t.csv, as number 1 and 2\nhelp: rename one of them in the file\n");
+  EXPECT_EQ(Data("a\nbad\ngood\nbad\n", {named("header", spec_bool(true))})
+                .field("x", call("binary", {col({"a"})}, {named("positive", text("goood"))}))
+                .errors(),
+            "error[E612]: category \"goood\" does not occur in the training rows (column \"a\")\nhelp: a similar "
+            "category occurs: \"good\"\n");
+  EXPECT_EQ(Data("a,b\n1,2\n3,4\n").field("x", call("reshape", {col({"a", "b"}), num(3)})).errors(),
+            "error[E611]: cannot reshape 2 values a row to [3]\n");
+  EXPECT_EQ(
+      Data("a,a\n1,2\n3,4\n").field("x", col({"a"})).errors(),
+      "error[E601]: column \"a\" stands twice in t.csv, as number 1 and 2\nhelp: rename one of them in the file\n");
   EXPECT_EQ(Data("a\n1\n2\n").field("x", call("standrad", {col({"a"})})).errors(),
             "error[E608]: unknown transform `standrad`\nhelp: a transform with a similar name exists: `standard`\n");
-  EXPECT_EQ(Data("a\n1e300\n2\n").field("x", col({"a"})).errors(), "t.csv:2:1: error[E613]: a value is not finite as f32 (column \"a\"), 1 row affected\n");
+  EXPECT_EQ(Data("a\n1e300\n2\n").field("x", col({"a"})).errors(),
+            "t.csv:2:1: error[E613]: a value is not finite as f32 (column \"a\"), 1 row affected\n");
 }
 
 TEST(Dataset, ErrorsKeepTheirOrigins) {
-  auto dataset = Data("a\n1\n2\n").field("x", call("standard", {col({"a"})}, {named("with_mean", spec_bool(true))}), 42).open();
+  auto dataset =
+      Data("a\n1\n2\n").field("x", call("standard", {col({"a"})}, {named("with_mean", spec_bool(true))}), 42).open();
   ASSERT_FALSE(dataset);
   EXPECT_EQ(dataset.error()[0].code, ErrorCode::E607);
   Data deep("a\n1\n2\n");
@@ -266,8 +288,9 @@ TEST(Dataset, ErrorsKeepTheirOrigins) {
 
 TEST(Dataset, SyntheticIsDeterministic) {
   DataSpec spec;
-  spec.source = call("synthetic", {}, {named("rows", num(50)), named("seed", num(3)), named("x", call("rand", {num(3), num(4)})),
-                                       named("z", call("randn", {num(2)})), named("y", call("randint", {num(10)}))});
+  spec.source = call("synthetic", {},
+                     {named("rows", num(50)), named("seed", num(3)), named("x", call("rand", {num(3), num(4)})),
+                      named("z", call("randn", {num(2)})), named("y", call("randint", {num(10)}))});
   for (const char* name : {"x", "z", "y"}) spec.fields.push_back({name, 0, col({name})});
   auto a = open_dataset(spec), b = open_dataset(spec);
   ASSERT_TRUE(a) << all_text(a.error());
@@ -282,8 +305,10 @@ TEST(Dataset, RealTables) {
   const std::string examples = std::string(NNC_SOURCE_DIR) + "/examples/data/";
   DataSpec spec;
   spec.source = call("csv", {text(examples + "breast_cancer.csv")});
-  spec.split = call("random", {}, {named("val", num(0.2)), named("stratify", text("diagnosis")), named("seed", num(1))});
-  spec.fields.push_back({"x", 0, call("standard", {call("col", {text("*")}, {named("except", spec_list({text("diagnosis")}))})})});
+  spec.split =
+      call("random", {}, {named("val", num(0.2)), named("stratify", text("diagnosis")), named("seed", num(1))});
+  spec.fields.push_back(
+      {"x", 0, call("standard", {call("col", {text("*")}, {named("except", spec_list({text("diagnosis")}))})})});
   spec.fields.push_back({"y", 0, call("binary", {col({"diagnosis"})}, {named("positive", text("malignant"))})});
   auto dataset = open_dataset(spec);
   ASSERT_TRUE(dataset) << all_text(dataset.error());
@@ -292,7 +317,8 @@ TEST(Dataset, RealTables) {
   EXPECT_EQ(dataset->val.size(), 114u);
   const std::vector<float> x = floats(*dataset, "x");
   double sum = 0, squares = 0;
-  for (uint32_t row : dataset->train) sum += x[row * 30 + 4], squares += static_cast<double>(x[row * 30 + 4]) * x[row * 30 + 4];
+  for (uint32_t row : dataset->train)
+    sum += x[row * 30 + 4], squares += static_cast<double>(x[row * 30 + 4]) * x[row * 30 + 4];
   EXPECT_NEAR(sum, 0, 1e-3);
   EXPECT_NEAR(squares / static_cast<double>(dataset->train.size()), 1, 1e-5);
 }

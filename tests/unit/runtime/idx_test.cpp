@@ -13,7 +13,8 @@ namespace {
 using test::TemporaryFolder;
 
 std::string word(uint32_t value) {
-  return {static_cast<char>(value >> 24), static_cast<char>(value >> 16), static_cast<char>(value >> 8), static_cast<char>(value)};
+  return {static_cast<char>(value >> 24), static_cast<char>(value >> 16), static_cast<char>(value >> 8),
+          static_cast<char>(value)};
 }
 
 std::string images(uint32_t count, uint32_t rows, uint32_t columns) {
@@ -25,7 +26,9 @@ std::string images(uint32_t count, uint32_t rows, uint32_t columns) {
 TEST(Idx, ReadsImagesAndLabels) {
   TemporaryFolder folder;
   for (bool packed : {false, true}) {
-    auto write = [&](const std::string& name, const std::string& content) { return packed ? folder.write_gz(name, content) : folder.write(name, content); };
+    auto write = [&](const std::string& name, const std::string& content) {
+      return packed ? folder.write_gz(name, content) : folder.write(name, content);
+    };
     auto file = read_idx(write("i", images(5, 3, 4)), 0);
     ASSERT_TRUE(file) << to_string(file.error());
     EXPECT_EQ(file->rows, 5);
@@ -52,17 +55,20 @@ TEST(Idx, DiagnosesWhatIsWrong) {
   EXPECT_EQ(message(""), "not an IDX file of unsigned bytes: it starts with 0x00000000");
   EXPECT_EQ(message("hello"), "not an IDX file of unsigned bytes: it starts with 0x68656c6c");
   EXPECT_EQ(message(word(0x801) + word(0)), "axis 0 has no elements");
-  EXPECT_EQ(message(word(0x803) + word(0xFFFFFFFF) + word(0xFFFFFFFF) + word(0xFFFFFFFF)), "the header promises more elements than can exist");
+  EXPECT_EQ(message(word(0x803) + word(0xFFFFFFFF) + word(0xFFFFFFFF) + word(0xFFFFFFFF)),
+            "the header promises more elements than can exist");
   EXPECT_EQ(message(word(0x803) + word(60000) + word(28000) + word(28000) + "abc"),
             "the header promises 47040000000000 values, more than the file's 19 bytes can hold");
-  EXPECT_EQ(message(word(0x803) + word(60000) + word(28000) + word(28000) + "abc", true).substr(0, 47), "the header promises 47040000000000 values, more");
+  EXPECT_EQ(message(word(0x803) + word(60000) + word(28000) + word(28000) + "abc", true).substr(0, 47),
+            "the header promises 47040000000000 values, more");
   EXPECT_EQ(message(good.substr(0, 40)), "the header promises 60 values, more than the file's 40 bytes can hold");
 }
 
 TEST(Idx, SourceChecksThatFilesAgree) {
   TemporaryFolder folder;
   const std::string a = folder.write("a", images(3, 2, 2)), b = folder.write("b", word(0x801) + word(2) + "ab");
-  auto table = open_source(test::call("idx", {}, {test::named("images", test::text(a)), test::named("labels", test::text(b))}));
+  auto table =
+      open_source(test::call("idx", {}, {test::named("images", test::text(a)), test::named("labels", test::text(b))}));
   ASSERT_FALSE(table);
   EXPECT_EQ(table.error()[0].message, "2 rows here, but 3 in " + a);
 }

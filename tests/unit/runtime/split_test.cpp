@@ -79,7 +79,9 @@ TEST(Split, StratifiedKeepsProportions) {
   for (int i = 0; i < 1000; ++i) classes.push_back(i % 10 < 7 ? 0 : i % 10 < 9 ? 1 : 2);
   const Table table = table_of(classes);
   ErrorList errors;
-  const SplitRows rows = split(call("random", {}, {named("val", num(0.15)), named("test", num(7)), named("stratify", text("y"))}), table, errors);
+  const SplitRows rows =
+      split(call("random", {}, {named("val", num(0.15)), named("test", num(7)), named("stratify", text("y"))}), table,
+            errors);
   ASSERT_TRUE(errors.empty());
   expect_partition(rows, 1000);
   EXPECT_EQ(rows.val.size(), 150u);
@@ -92,7 +94,8 @@ TEST(Split, StratifiedKeepsProportions) {
 TEST(Split, SequentialKeepsOrder) {
   const Table table = table_of(std::vector<double>(10, 0));
   ErrorList errors;
-  const SplitRows rows = split(call("sequential", {}, {named("val", num(0.2)), named("test", num(0.3))}), table, errors);
+  const SplitRows rows =
+      split(call("sequential", {}, {named("val", num(0.2)), named("test", num(0.3))}), table, errors);
   EXPECT_EQ(rows.train, (std::vector<uint32_t>{0, 1, 2, 3, 4}));
   EXPECT_EQ(rows.val, (std::vector<uint32_t>{5, 6}));
   EXPECT_EQ(rows.test, (std::vector<uint32_t>{7, 8, 9}));
@@ -107,9 +110,12 @@ TEST(Split, WrongRequestsAreErrors) {
   };
   EXPECT_EQ(code(call("random", {}, {named("val", num(0.9)), named("test", num(0.1))})),
             "error[E610]: 10 rows less 9 for validation and 1 for testing leave none to train on");
-  EXPECT_EQ(code(call("random", {}, {named("val", num(-1))})), "error[E607]: `val` of `random` must be a share below 1 or a whole number of rows, found -1");
-  EXPECT_EQ(code(call("rnadom")), "error[E608]: unknown split `rnadom`\nhelp: a split with a similar name exists: `random`");
-  EXPECT_EQ(code(call("random", {}, {named("vall", num(0.1))})), "error[E607]: `random` has no argument `vall`\nhelp: a similar argument exists: `val`");
+  EXPECT_EQ(code(call("random", {}, {named("val", num(-1))})),
+            "error[E607]: `val` of `random` must be a share below 1 or a whole number of rows, found -1");
+  EXPECT_EQ(code(call("rnadom")),
+            "error[E608]: unknown split `rnadom`\nhelp: a split with a similar name exists: `random`");
+  EXPECT_EQ(code(call("random", {}, {named("vall", num(0.1))})),
+            "error[E607]: `random` has no argument `vall`\nhelp: a similar argument exists: `val`");
   EXPECT_EQ(code(call("random", {}, {named("stratify", text("z"))})).substr(0, 27), "error[E601]: no column \"z\" ");
 }
 

@@ -50,7 +50,9 @@ TEST(Team, BarriersHoldAtAnyNumberOfThreads) {
   }
 }
 
-void count(const nnc_context* context) { static_cast<std::atomic<int64_t>*>(context->arena)->fetch_add(context->thread + 1); }
+void count(const nnc_context* context) {
+  static_cast<std::atomic<int64_t>*>(context->arena)->fetch_add(context->thread + 1);
+}
 
 TEST(Team, ShortRunsFollowEachOther) {
   for (int64_t threads : {1, 2, 3, 8}) {
@@ -122,7 +124,8 @@ TEST(Executable, StatesCopyThroughTheirLayout) {
   std::vector<float> logical(12), back(12), segment(16 + 12, -1.0f);
   for (size_t i = 0; i < 12; ++i) logical[i] = static_cast<float>(i);
   write_state(tensor, logical.data(), segment.data());
-  EXPECT_EQ(std::vector<float>(segment.begin() + 16, segment.end()), (std::vector<float>{0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11}));
+  EXPECT_EQ(std::vector<float>(segment.begin() + 16, segment.end()),
+            (std::vector<float>{0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11}));
   EXPECT_EQ(segment[15], -1.0f);
   read_state(tensor, segment.data(), back.data());
   EXPECT_EQ(back, logical);

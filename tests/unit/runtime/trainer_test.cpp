@@ -18,12 +18,13 @@ namespace {
 
 using test::all_text;
 
-// A stand-in for compiled code: the state is [seed i64 | step i64 | w f32]; `loss` is the mean of x over the batch, `odd` the share of odd rows.
+// A stand-in for compiled code: the state is [seed i64 | step i64 | w f32]; `loss` is the mean of x over the batch,
+// `odd` the share of odd rows.
 struct Fake {
-  std::vector<float> seen;      // x of each row trained on, in order
+  std::vector<float> seen;  // x of each row trained on, in order
   std::vector<int64_t> batches;
   int64_t evaluations = 0;
-  int64_t break_at = -1;        // step whose loss is NaN
+  int64_t break_at = -1;          // step whose loss is NaN
   std::vector<float> val_losses;  // of successive evaluations; empty: the mean of x
 };
 
@@ -43,7 +44,9 @@ float mean(const float* x, int64_t count) {
   return static_cast<float>(sum / static_cast<double>(count));
 }
 
-void fake_initialize(const nnc_context* context) { static_cast<FakeState*>(context->state)->w = 0.5f; }
+void fake_initialize(const nnc_context* context) {
+  if (context->thread == 0) static_cast<FakeState*>(context->state)->w = 0.5f;
+}
 
 void fake_step(const nnc_context* context) {
   if (context->thread != 0) return;
@@ -53,7 +56,8 @@ void fake_step(const nnc_context* context) {
   const auto* y = static_cast<const int32_t*>(context->io[1]);
   int64_t odd = 0;
   for (int64_t i = 0; i < entry.batch; ++i) odd += y[i] % 2;
-  *static_cast<float*>(context->io[2]) = state->step == entry.fake->break_at ? std::numeric_limits<float>::quiet_NaN() : mean(x, entry.batch);
+  *static_cast<float*>(context->io[2]) =
+      state->step == entry.fake->break_at ? std::numeric_limits<float>::quiet_NaN() : mean(x, entry.batch);
   *static_cast<float*>(context->io[3]) = static_cast<float>(odd) / static_cast<float>(entry.batch);
   entry.fake->seen.insert(entry.fake->seen.end(), x, x + entry.batch);
   entry.fake->batches.push_back(entry.batch);
@@ -67,7 +71,8 @@ void fake_evaluate(const nnc_context* context) {
   const auto* x = static_cast<const float*>(context->io[0]);
   const auto& planned = entry.fake->val_losses;
   const auto count = static_cast<size_t>(entry.fake->evaluations++);
-  *static_cast<float*>(context->io[2]) = planned.empty() ? mean(x, entry.batch) : planned[std::min(count, planned.size() - 1)];
+  *static_cast<float*>(context->io[2]) =
+      planned.empty() ? mean(x, entry.batch) : planned[std::min(count, planned.size() - 1)];
   *static_cast<float*>(context->io[3]) = 0;
 }
 
@@ -80,7 +85,8 @@ struct Workbench {
 
   Workbench(int64_t train_rows, int64_t val_rows) {
     dataset.rows = train_rows + val_rows;
-    for (int64_t row = 0; row < dataset.rows; ++row) (row < train_rows ? dataset.train : dataset.val).push_back(static_cast<uint32_t>(row));
+    for (int64_t row = 0; row < dataset.rows; ++row)
+      (row < train_rows ? dataset.train : dataset.val).push_back(static_cast<uint32_t>(row));
     for (const char* name : {"x", "y"}) {
       DataField field;
       field.name = name;
@@ -104,7 +110,9 @@ struct Workbench {
     executable.state_bytes = 64;
     executable.arena_bytes = 128;
     executable.scratch_bytes = 10;
-    executable.states = {{"seed", ElementType::i64, {}, 0, 8, {}}, {"step", ElementType::i64, {}, 8, 8, {}}, {"w", ElementType::f32, {}, 16, 4, {}, true}};
+    executable.states = {{"seed", ElementType::i64, {}, 0, 8, {}},
+                         {"step", ElementType::i64, {}, 8, 8, {}},
+                         {"w", ElementType::f32, {}, 16, 4, {}, true}};
     executable.entries.clear();
     for (const EntryNeed& need : needed_entries(dataset, config)) {
       Entry entry;
@@ -112,8 +120,10 @@ struct Workbench {
       entry.batch = need.batch;
       entry.call = need.name == "step" ? fake_step : need.name == "evaluate" ? fake_evaluate : fake_initialize;
       if (need.batch > 0) {
-        entry.io = {{IoTensor::input, "x", ElementType::f32, {need.batch}}, {IoTensor::target, "y", ElementType::i32, {need.batch}},
-                    {IoTensor::loss, "mse", ElementType::f32, {}, true}, {IoTensor::metric, "odd", ElementType::f32, {}, true}};
+        entry.io = {{IoTensor::input, "x", ElementType::f32, {need.batch}},
+                    {IoTensor::target, "y", ElementType::i32, {need.batch}},
+                    {IoTensor::loss, "mse", ElementType::f32, {}, true},
+                    {IoTensor::metric, "odd", ElementType::f32, {}, true}};
       }
       closures.push_back(std::make_unique<FakeEntry>(FakeEntry{&fake, need.batch}));
       entry.closure = closures.back().get();
@@ -148,7 +158,8 @@ TEST(Trainer, EachRowOnceAnEpochAndRaggedBatchExact) {
   EXPECT_EQ(setup.fake.batches[5], 3);
   ASSERT_EQ(setup.fake.seen.size(), 309u);
   for (size_t epoch = 0; epoch < 3; ++epoch) {
-    const std::set<float> rows(setup.fake.seen.begin() + static_cast<int64_t>(epoch * 103), setup.fake.seen.begin() + static_cast<int64_t>(epoch * 103 + 103));
+    const std::set<float> rows(setup.fake.seen.begin() + static_cast<int64_t>(epoch * 103),
+                               setup.fake.seen.begin() + static_cast<int64_t>(epoch * 103 + 103));
     EXPECT_EQ(rows.size(), 103u);
   }
   EXPECT_FALSE(std::equal(setup.fake.seen.begin(), setup.fake.seen.begin() + 103, setup.fake.seen.begin() + 103));
@@ -285,8 +296,10 @@ TEST(TrainConfig, ReadsItsSettings) {
   using test::call, test::named, test::num, test::text;
   ErrorList errors;
   const TrainConfig config = read_train_config(
-      {named("batch", call("mini", {num(16)}, {named("drop_last", spec_bool(true))})), named("epochs", num(7)), named("seed", num(3)), named("optimizer", call("Adam")),
-       named("stop", call("early", {text("val.bce")}, {named("patience", num(4)), named("mode", text("max")), named("restore", spec_bool(true))}))},
+      {named("batch", call("mini", {num(16)}, {named("drop_last", spec_bool(true))})), named("epochs", num(7)),
+       named("seed", num(3)), named("optimizer", call("Adam")),
+       named("stop", call("early", {text("val.bce")},
+                          {named("patience", num(4)), named("mode", text("max")), named("restore", spec_bool(true))}))},
       errors);
   EXPECT_TRUE(errors.empty()) << all_text(errors.errors);
   EXPECT_EQ(config.batch.size, 16);
@@ -294,9 +307,12 @@ TEST(TrainConfig, ReadsItsSettings) {
   EXPECT_EQ(config.epochs, 7);
   EXPECT_EQ(config.seed, 3u);
   EXPECT_TRUE(config.stop && config.stop->maximize && config.stop->restore && config.stop->patience == 4);
-  read_train_config({named("batch", call("min", {num(16)})), named("epochs", num(0.5)), named("stop", call("early", {}, {named("patince", num(1))}))}, errors);
+  read_train_config({named("batch", call("min", {num(16)})), named("epochs", num(0.5)),
+                     named("stop", call("early", {}, {named("patince", num(1))}))},
+                    errors);
   EXPECT_EQ(all_text(errors.errors),
-            "error[E608]: `batch` must be full(), stochastic() or mini(n), found `min(…)`\nhelp: a strategy with a similar name exists: `mini`\n"
+            "error[E608]: `batch` must be full(), stochastic() or mini(n), found `min(…)`\nhelp: a strategy with a "
+            "similar name exists: `mini`\n"
             "error[E607]: `epochs` of `train` must be a whole number from 1 to 2147483647, found 0.5\n"
             "error[E607]: `early` has no argument `patince`\nhelp: a similar argument exists: `patience`\n"
             "error[E607]: `early` needs `name = …`\n");

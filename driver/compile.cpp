@@ -1,0 +1,88 @@
+#include "driver/compile.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+
+#include "codegen/codegen.h"
+#include "driver/console.h"
+#include "driver/interpret.h"
+#include "runtime/threads.h"
+
+namespace nnc {
+namespace {
+
+// At some 50 GFLOP/s a core: 0.4 ms of work.
+constexpr double serial_flops = 2e7;
+
+bool verifies() {
+#ifndef NDEBUG
+  return true;
+#else
+  const char* wanted = std::getenv("NNC_VERIFY");
+  return wanted != nullptr && std::string_view(wanted) == "1";
+#endif
+}
+
+bool read_target(const std::string& cpu, bool runs, Target& target) {
+  const std::vector<std::string> known = {"native", "avx512", "avx2", "sse2"};
+  if (!check_name("cpu", cpu, known)) return false;
+  const Host host = detect_host();
+  if (cpu == "native") {
+    target = host.targets.front();
+    return true;
+  }
+  parse_target(cpu, target);
+  if (!runs || std::find(host.targets.begin(), host.targets.end(), target) != host.targets.end()) return true;
+  fail(0, fmt::format("this machine ({}) cannot run {} code", host.cpu, cpu), fmt::format("--cpu={} is the best it can", host.targets.front().name));
+  return false;
+}
+
+}  // namespace
+
+bool read_compile_arguments(const CompileArguments& arguments, bool runs, PipelineOptions& options) {
+  std::vector<std::string> passes;
+  for (const PassInfo& pass : pass_table()) passes.emplace_back(pass.name);
+  bool good = read_target(arguments.cpu, runs, options.target);
+  for (const std::string& pass : arguments.disabled_passes) {
+    good = check_name("pass", pass, passes) && good;
+    options.disabled.insert(pass);
+  }
+  for (const std::string* pass : {&options.dump_after, &options.stop_after}) {
+    if (!pass->empty()) good = check_name("pass", *pass, passes) && good;
+  }
+  const std::vector<std::string> interpreters = {"graph", "loop"};
+  if (!arguments.interpret.empty()) good = check_name("interpreter", arguments.interpret, interpreters) && good;
+  options.pass_limit = arguments.pass_limit;
+  options.verify = verifies();
+  return good;
+}
+
+tl::expected<Runnable, std::string> make_runnable(Program program, const CompileArguments& arguments, PipelineOptions options) {
+  const auto start = std::chrono::steady_clock::now();
+  Runnable runnable;
+  if (arguments.interpret == "graph") options.stop_after = "fix_orders";
+  auto lowered = std::make_shared<Lowered>(lower_program(std::move(program), options));
+  runnable.lowered = lowered;
+  if (arguments.interpret == "graph") {
+    runnable.executable = interpret_graphs(lowered);
+    runnable.how = "graph interpreted in double precision";
+  } else if (arguments.interpret == "loop") {
+    runnable.executable = interpret_loops(lowered);
+    runnable.how = fmt::format("loops for {} interpreted", options.target.name);
+  } else {
+    auto compiled = compile(lowered->module);
+    if (!compiled) return tl::unexpected(compiled.error());
+    runnable.executable = std::move(*compiled);
+    runnable.how = options.target.name;
+  }
+  runnable.compile_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return runnable;
+}
+
+int64_t choose_threads(int64_t asked, double flops_per_step) {
+  if (asked > 0) return asked;
+  return flops_per_step < serial_flops ? 1 : available_cores();
+}
+
+}  // namespace nnc

@@ -1,0 +1,33 @@
+// From a Program to something that can be called: native code, or a form with its interpreter.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <tl/expected.hpp>
+
+#include "driver/commands.h"
+#include "ir/graph/graph.h"
+#include "passes/pipeline.h"
+#include "runtime/executable.h"
+
+namespace nnc {
+
+// Checks the names in `arguments` (cpu, passes, interpreter); says on stderr what is wrong with them. With `runs`, the
+// machine has to be able to run code for the cpu. Fills `options`: target, disabled passes, limit, verification.
+bool read_compile_arguments(const CompileArguments& arguments, bool runs, PipelineOptions& options);
+
+struct Runnable {
+  std::shared_ptr<const Lowered> lowered;
+  Executable executable;
+  std::string how;      // "native avx512", "interpreted graph", …
+  double compile_ms = 0;  // passes, emission, optimisation, linking
+};
+
+// Errors: what LLVM or the loader said (exit code 6).
+tl::expected<Runnable, std::string> make_runnable(Program program, const CompileArguments& arguments, PipelineOptions options);
+
+// Threads for a step of so many operations, when the user names no number: cores are worth their barriers only from some
+// tens of microseconds of work on.
+int64_t choose_threads(int64_t asked, double flops_per_step);
+
+}  // namespace nnc

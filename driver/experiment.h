@@ -1,0 +1,53 @@
+// A model file on its way to a Program: read with its settings, its data opened, its functions built.
+//
+//   Experiment experiment = load_experiment("net.nn", {"hidden=32"});
+//   if (!open_data(experiment) || !build(experiment)) return report(experiment, json);
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "driver/data_spec.h"
+#include "frontend/frontend.h"
+#include "ir/graph/graph.h"
+#include "runtime/data/dataset.h"
+#include "runtime/train_config.h"
+#include "runtime/trainer.h"
+
+namespace nnc {
+
+struct Experiment {
+  std::string path;
+  UnitPointer unit;  // its diagnostics hold all that went wrong, the runtime's errors too
+  Origins origins;
+  TrainConfig config;
+  Dataset dataset;
+  std::optional<Program> program;
+  double data_ms = 0;
+};
+
+// Each setting is `name=value`.
+Experiment load_experiment(const std::string& path, const std::vector<std::string>& settings);
+
+// Reads the data block's files and fits its transforms. False: diagnostics say why.
+bool open_data(Experiment& experiment);
+
+// Builds initialize, step, evaluate and predict at the batch lengths the data needs, the full one first. Requires
+// open_data. False: diagnostics say why.
+bool build(Experiment& experiment);
+
+// Leaves the functions that training calls, and those named in `others`.
+void keep_training_functions(Experiment& experiment, const std::vector<std::string>& others = {});
+
+// Says so where training would lack something it needs or have to ignore a setting: no optimizer (E503), settings that
+// this compiler cannot follow (E501). False if so.
+bool check_trainable(Experiment& experiment);
+
+// Shows the diagnostics: on stderr, or with json on stdout. Returns the exit code for them.
+int report(Experiment& experiment, bool json);
+
+// Elements of all trained states.
+int64_t parameter_count(const std::vector<StateDecl>& states);
+
+}  // namespace nnc
