@@ -57,7 +57,10 @@ ParameterInfo parse_parameter(std::string_view text) {
     for (const std::string_view kind : split(text.substr(colon + 1), '|')) info.kinds.emplace_back(kind);
     text = trim(text.substr(0, colon));
   }
-  if (text.starts_with('*')) {
+  if (text.starts_with("**")) {
+    info.keywords = info.has_default = true;
+    text.remove_prefix(2);
+  } else if (text.starts_with('*')) {
     info.variadic = true;
     text.remove_prefix(1);
   }
@@ -130,7 +133,7 @@ std::optional<BoundArguments> bind_arguments(Evaluator& e, std::string_view call
   bound.values.resize(parameters.size());
   size_t next = 0;
   bool positional = false;
-  std::vector<Value> rest;
+  std::vector<Value> rest, others;
   for (const Argument& argument : arguments) {
     if (!argument.name.empty()) continue;
     positional = true;
@@ -148,6 +151,10 @@ std::optional<BoundArguments> bind_arguments(Evaluator& e, std::string_view call
   for (const Argument& argument : arguments) {
     if (argument.name.empty()) continue;
     const auto found = std::find_if(parameters.begin(), parameters.end(), [&](const ParameterInfo& info) { return info.name == argument.name; });
+    if (found == parameters.end() && !parameters.empty() && parameters.back().keywords) {
+      others.push_back(list_value({Value(argument.name, argument.span), argument.value}, argument.span));
+      continue;
+    }
     if (found == parameters.end()) {
       report_unknown_argument(e, callee, parameters, argument);
       return std::nullopt;
@@ -158,6 +165,10 @@ std::optional<BoundArguments> bind_arguments(Evaluator& e, std::string_view call
       return std::nullopt;
     }
     slot = argument;
+  }
+  if (!parameters.empty() && parameters.back().keywords && !bound.values.back()) {
+    const Span at = others.empty() ? call : others.front().origin;
+    bound.values.back() = Argument{list_value(std::move(others), at), at, ""};
   }
   for (size_t k = 0; k < parameters.size(); ++k) {
     if (bound.values[k]) continue;
@@ -200,7 +211,7 @@ Value call_builtin(Evaluator& e, const Builtin& builtin, std::vector<Argument> a
     const auto& argument = bound->values[k];
     const Span span = argument ? blame(e, argument->span) : passed.call;
     Value value = argument ? argument->value : parameters[k].otherwise;
-    if (argument && !parameters[k].variadic && !check_kinds(e, builtin.name, parameters[k], value, span)) return Value(Poison{});
+    if (argument && !parameters[k].variadic && !parameters[k].keywords && !check_kinds(e, builtin.name, parameters[k], value, span)) return Value(Poison{});
     passed.values.push_back(std::move(value));
     passed.spans.push_back(span);
   }

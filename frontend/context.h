@@ -61,6 +61,7 @@ struct CallArguments {
 
 // A core function. `signature` is text: parameters separated by commas, each
 //   name [: kind [| kind]…] [= default]      or      *name       (all further positional arguments, as a list; named ones may follow)
+//   or at the end      **name      (all other named arguments, a list of [name, value])
 // kinds: tensor int float bool string list fn (none given: anything). A `tensor` also takes a number, as it is.
 // default: a literal (number, string, true, false, inf) or `none`, which passes None.
 // CORE binds and checks arguments before `call`; no argument is poison then.

@@ -79,6 +79,7 @@ struct ParameterInfo {
   std::string name;
   bool has_default = false;
   bool variadic = false;
+  bool keywords = false;           // `**name` of core functions: all other named arguments, a list of [name, value]
   std::vector<std::string> kinds;  // of core functions
   Value otherwise;                 // of core functions
 };

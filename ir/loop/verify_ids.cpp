@@ -104,7 +104,7 @@ void IdChecker::statement(const LoopStmt& stmt, int depth) {
   require(stmt.kind != LoopStmt::store || stmt.operands.size() == 1, who, "a store takes one operand");
   for (const LoopOperand& operand : stmt.operands) require(!operand.value || known(operand.value), who, "an unknown operand");
   for (VarId id : stmt.vars) require(known(id), who, "an unknown variable");
-  require(moderate(stmt.unroll) && moderate(stmt.inner_count), who, "a count is out of proportion");
+  require(moderate(stmt.copies) && moderate(stmt.inner_count), who, "a count is out of proportion");
   for (const LoopStmt& inner : stmt.body) statement(inner, depth + 1);
 }
 
