@@ -213,7 +213,7 @@ TEST(Entry, VectorWidthFollowsTheTarget) {
                     b.define(result, LoopOp::fma, {{value, 0}, {value, 0}, {value, 0}}),
                     b.store(x, Affine::of(n, target.lanes), result)},
                    4)});
-    const std::string assembly = emit_assembly(module_of(b.kernel));
+    const std::string assembly = emit_assembly(module_of({b.kernel}));
     EXPECT_EQ(assembly.find("zmm") != std::string::npos, target.name == "avx512") << target.name;
     EXPECT_EQ(assembly.find("ymm") != std::string::npos, target.name == "avx2") << target.name;
     EXPECT_EQ(assembly.find("vfmadd") != std::string::npos, target.fma) << target.name;

@@ -35,8 +35,8 @@ struct KernelBuilder {
 // The kernel whose body is `text`; complaints of the parser or the verifier fail the test.
 Kernel parse(const std::string& text, const Target& target, int64_t items);
 
-// A module whose entry "step" calls `kernel` once, every buffer an io tensor.
-LoopModule module_of(const Kernel& kernel);
+// A module with one entry per kernel, "step0", "step1", …, which calls it once, every buffer an io tensor.
+LoopModule module_of(const std::vector<Kernel>& kernels);
 
 // Elements of every sort: zeros, infinities, NaN, denormals, extremes and random ones, about half of them moderate.
 Bytes special_elements(DType dtype, int64_t count, uint32_t seed);
@@ -48,9 +48,15 @@ Bytes bytes_of(const std::vector<T>& elements) {
   return Bytes(first, first + elements.size() * sizeof(T));
 }
 
+// A kernel with what its buffers hold at first; an empty or missing one holds a recognisable pattern.
+struct Case {
+  Kernel kernel;
+  std::vector<Bytes> contents;
+};
+
 // Runs all items natively as `threads` threads would, one after another, and by the interpreter; expects the same bytes
-// in every buffer (any NaN equals any NaN). `contents` is per buffer; what is empty starts as a recognisable pattern.
-// Returns what the native code left.
-std::vector<Bytes> expect_bit_equal(const Kernel& kernel, std::vector<Bytes> contents, int64_t threads = 1);
+// in every buffer (any NaN equals any NaN, and a denormal the zero of its sign). The cases are of one target and share
+// a module. Returns, per case and buffer, what the native code left.
+std::vector<std::vector<Bytes>> expect_bit_equal(std::vector<Case> cases, int64_t threads = 1);
 
 }  // namespace nnc::test

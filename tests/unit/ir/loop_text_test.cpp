@@ -120,8 +120,9 @@ TEST(LoopText, mutations_never_crash) {
   std::mt19937 random(7);
   int accepted = 0, refused = 0;
   for (int turn = 0; turn < 6000; ++turn) {
-    std::string text{kSamples[random() % std::size(kSamples)]};
-    const std::vector<LoopToken> tokens = split_loop_text(text);
+    const std::string_view sample = kSamples[random() % std::size(kSamples)];
+    const std::vector<LoopToken> tokens = split_loop_text(sample);
+    std::string text{sample};
     for (unsigned change = 0; change < 1 + random() % 3; ++change) {
       const size_t at = random() % text.size();
       switch (random() % 4) {
