@@ -101,7 +101,8 @@ Value call_value(Evaluator& e, const Value& callee, std::vector<Argument> argume
             .help(fmt::format("write `{}(…)`", item.as<std::shared_ptr<const Callable>>()->name));
         return Value(Poison{});
       }
-      passed.value = call_value(e, item, {passed}, call);
+      const Span at = in_prelude(e, item.origin) ? call : item.origin;  // the item, not the list, is to blame
+      passed.value = call_value(e, item, {passed}, at);
       if (passed.value.is_poison()) return passed.value;
     }
     return passed.value;

@@ -72,6 +72,7 @@ Value apply_binary(Evaluator& e, const Value& left, Span left_span, const ast::E
     if (!e.exhausted) complain(e, DiagnosticKind::too_large, expr.span, "a list may have {} items", max_list);
     return Value(Poison{});
   }
+  if (auto known = static_binary(e, node.op, left, right, expr.span)) return *known;
   locate_nodes(e, expr.span);
   return binary_operator(e.context, node.op, left, right, {node.op_span, left_span, (*e.frame->ast)[node.right].span});
 }

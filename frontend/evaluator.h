@@ -155,6 +155,8 @@ void bind_local(Evaluator& e, const ast::Name& name, Value value, Binding::Kind 
 // ---- expressions (evaluate.cpp)
 Value evaluate(Evaluator& e, ast::ExprId id);
 Value evaluate_binary(Evaluator& e, ast::ExprId id);
+// Both operands known now; nothing if the operator is not defined on them.
+std::optional<Value> static_binary(Evaluator& e, ast::BinaryOp op, const Value& left, const Value& right, Span span);
 Value evaluate_index(Evaluator& e, const ast::Expr& expr);
 Value evaluate_member(Evaluator& e, const ast::Expr& expr);
 Value evaluate_scan(Evaluator& e, const ast::Expr& expr);  // scan.cpp

@@ -150,7 +150,9 @@ class Verifier {
       const Dims& dims = plan_.graph.type(member).dims;
       if (dims == region.domain) continue;
       const bool row = rank > 0 && Dims(region.domain.begin(), region.domain.end() - 1) == dims;
-      const bool holds = region.tiling.lane_axis == rank - 1 && (region.kind == Region::map || region.tiling.panels == 1);
+      const bool cut = std::any_of(region.grid.axes.begin(), region.grid.axes.end(),
+                                   [&](const Grid::Axis& axis) { return axis.axis == rank - 1 && axis.count > 1; });
+      const bool holds = region.tiling.lane_axis == rank - 1 && !cut && (region.kind == Region::map || region.tiling.panels == 1);
       if (!row || !holds) fail(name(id), "P7: %{} has another shape than the domain, whose rows are not held", member.value);
     }
     if (region.phase < 0 || region.phase >= static_cast<int64_t>(plan_.phases.size())) return fail(name(id), "P5: stands in no phase");

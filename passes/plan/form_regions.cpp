@@ -25,6 +25,12 @@ bool reduces_rows(const Graph& graph, const Node& node) {
 
 int64_t tile_rows(const Target&) { return 6; }
 
+// True if no item holds a whole row.
+bool cuts_lanes(const Region& region) {
+  return std::any_of(region.grid.axes.begin(), region.grid.axes.end(),
+                     [&](const Grid::Axis& axis) { return axis.axis == region.tiling.lane_axis && axis.count > 1; });
+}
+
 class RegionFormer {
  public:
   RegionFormer(Plan& plan, const StateLayouts& layouts, const std::vector<Role>& roles, bool fuse)
@@ -56,7 +62,10 @@ class RegionFormer {
     const Node& node = graph_[id];
     const OpKind kind = definition(node.op).kind;
     if (node.op == Op::contract) return open(Region::contract, id, node.type.dims, lane_axes_[id.value]);
-    if (node.op == Op::scatter_add) return open(Region::scatter, id, node.type.dims, node.type.rank() - 1);
+    if (node.op == Op::scatter_add) {
+      const int64_t last = node.type.rank() - 1;
+      return open(Region::scatter, id, node.type.dims, node.as<AxisAttr>().axis == last ? -1 : last);
+    }
     if (node.op == Op::cumsum) {
       const int64_t last = node.type.rank() - 1;
       return open(Region::cumsum, id, node.type.dims, node.as<CumsumAttr>().axis == last ? -1 : last);
@@ -66,6 +75,7 @@ class RegionFormer {
       const Dims& domain = graph_.type(node.operands[0]).dims;
       open(Region::map, id, domain, static_cast<int64_t>(domain.size()) - 1);
       plan_.regions.back().anchor = NodeId();
+      if (cuts_lanes(plan_.regions.back())) plan_.regions.back().grid.axes.clear();
       return;
     }
     if (kind == OpKind::reduce) return open(Region::reduce, id, node.type.dims, reduce_lane_axis(node));
@@ -135,6 +145,7 @@ class RegionFormer {
     const Node& node = graph_[id];
     if (region.kind == Region::scatter || region.kind == Region::cumsum || region.members.size() >= kMostMembers) return false;
     const bool holds_rows = !region.domain.empty() && region.tiling.lane_axis == static_cast<int64_t>(region.domain.size()) - 1 &&
+                            !cuts_lanes(region) &&
                             (region.kind == Region::map || (region.kind == Region::contract && region.tiling.panels == 1));
     if (reduces_rows(graph_, node)) {
       if (!holds_rows || graph_.type(node.operands[0]).dims != region.domain) return false;

@@ -49,7 +49,7 @@ void Arguments::wrong(std::string_view name, std::string_view expected) {
   errors_.add(ErrorCode::E607, value == nullptr ? call_.origin : value->origin,
               fmt::format("`{}` of `{}` must be {}{}", name, call_.text, expected,
                           value == nullptr                    ? ""
-                          : value->kind == Spec::Kind::number ? fmt::format(", found {}", number_text(value->number))
+                          : value->kind == Spec::Kind::number ? fmt::format(", found {}", text_of_number(value->number))
                                                               : fmt::format(", found {}", describe(*value))));
 }
 
@@ -107,7 +107,7 @@ std::vector<std::string> Arguments::texts(std::string_view name) {
     if (item.kind == Spec::Kind::string) {
       out.push_back(item.text);
     } else if (item.kind == Spec::Kind::number) {
-      out.push_back(number_text(item.number));
+      out.push_back(text_of_number(item.number));
     } else {
       errors_.add(ErrorCode::E607, item.origin,
                   fmt::format("`{}` of `{}` holds strings or numbers, found {}", name, call_.text, describe(item)));
@@ -133,6 +133,6 @@ std::string resolve_path(const Spec& text) {
   return (std::filesystem::path(text.folder) / path).lexically_normal().string();
 }
 
-std::string number_text(double value) { return fmt::format("{}", value == 0 ? 0.0 : value); }
+std::string text_of_number(double value) { return fmt::format("{}", value == 0 ? 0.0 : value); }
 
 }  // namespace nnc

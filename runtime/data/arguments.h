@@ -46,6 +46,6 @@ class Arguments {
 std::string resolve_path(const Spec& text);
 
 // The shortest text that reads back as `value`: "2", "0.1".
-std::string number_text(double value);
+std::string text_of_number(double value);
 
 }  // namespace nnc

@@ -92,7 +92,7 @@ std::vector<std::string> categories_of(const BoundPipe& bound, const ValueBlock&
   std::sort(values.begin(), values.end());
   values.erase(std::unique(values.begin(), values.end()), values.end());
   std::vector<std::string> out;
-  for (double value : values) out.push_back(block.text ? bound.words[static_cast<size_t>(value)] : number_text(value));
+  for (double value : values) out.push_back(block.text ? bound.words[static_cast<size_t>(value)] : text_of_number(value));
   if (block.text) std::sort(out.begin(), out.end());
   return out;
 }
@@ -175,7 +175,7 @@ struct Fitter {
     }
     double wanted;
     const bool number = !block.text && parse_number(step.fill, wanted);
-    if (std::find(found.begin(), found.end(), number ? number_text(wanted) : step.fill) != found.end()) return true;
+    if (std::find(found.begin(), found.end(), number ? text_of_number(wanted) : step.fill) != found.end()) return true;
     const std::string_view similar = nearest(step.fill, found);
     const std::vector<std::string> few(found.begin(),
                                        found.begin() + static_cast<int64_t>(std::min<size_t>(found.size(), 6)));

@@ -31,7 +31,7 @@ void read_impute(Arguments& arguments, const Spec&, PipeStep& step) {
   const Spec& value = *arguments.find("value");
   if (value.kind == Spec::Kind::number) {
     step.low = value.number;
-    step.fill = number_text(value.number);
+    step.fill = text_of_number(value.number);
   } else if (value.kind == Spec::Kind::string) {
     const bool method = value.text == "mean" || value.text == "median" || value.text == "most_frequent";
     (method ? step.method : step.fill) = value.text;

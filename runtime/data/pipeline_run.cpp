@@ -25,7 +25,7 @@ void number_codes(const Column& column, BoundPipe& bound) {
       continue;
     }
     const auto [found, fresh] = known.emplace(value, static_cast<uint32_t>(bound.words.size()));
-    if (fresh) bound.words.push_back(number_text(value));
+    if (fresh) bound.words.push_back(text_of_number(value));
     bound.codes.push_back(found->second);
   }
 }
@@ -82,7 +82,7 @@ struct Runner {
 
   void unknown(double value, size_t at) {
     if (troubles == nullptr) return;
-    troubles->add(ErrorCode::E603, index, block.text ? bound.words[static_cast<size_t>(value)] : number_text(value),
+    troubles->add(ErrorCode::E603, index, block.text ? bound.words[static_cast<size_t>(value)] : text_of_number(value),
                   row_of(at));
   }
 
@@ -114,7 +114,7 @@ struct Runner {
     for (size_t at = 0; at < block.values.size(); ++at) {
       double& x = block.values[at];
       if (x <= 0 && troubles != nullptr)
-        troubles->add(ErrorCode::E613, index, fmt::format("log({})", number_text(x)), row_of(at));
+        troubles->add(ErrorCode::E613, index, fmt::format("log({})", text_of_number(x)), row_of(at));
       x = std::log(x);
     }
   }
