@@ -1,5 +1,6 @@
 #include "codegen/target.h"
 
+#include <fmt/format.h>
 #include <llvm/ADT/StringMap.h>
 #include <llvm/IR/Function.h>
 #include <llvm/MC/TargetRegistry.h>
@@ -61,7 +62,8 @@ MachineDescription describe(const Target& target) {
     machine.cpu = machine.tune;
     const llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
     std::vector<std::string> names;
-    for (const auto& feature : features) names.push_back((feature.second ? "+" : "-") + feature.first().str());
+    for (const auto& feature : features)
+      names.push_back(fmt::format("{}{}", feature.second ? "+" : "-", feature.first().str()));
     std::sort(names.begin(), names.end());
     for (const std::string& name : names) machine.features += name + ",";
     // Some processors are described as preferring half their width; products want all of it.

@@ -105,7 +105,8 @@ Diagnostic& add_error(Unit& unit, const RuntimeError& error, Span span) {
     const Location at = locate(sources(unit), span);
     return added.note(fmt::format("asked for at {}:{}:{}", sources(unit)[span.file].name, at.line, at.column));
   }
-  const std::string message = error.file.empty() ? error.message : fmt::format("{}: {}", error.file, error.message);
+  const bool named = error.file.empty() || error.message.find(error.file) != std::string::npos;
+  const std::string message = named ? error.message : fmt::format("{}: {}", error.file, error.message);
   if (span.file) return report(list, kind, span, "{}", message);
   return report(list, kind, Place{sources(unit).files.empty() ? "nnc" : sources(unit).files[0].name}, "{}", message);
 }

@@ -32,7 +32,8 @@ Value kept(const Callable& callable, std::vector<Argument> arguments, Span call,
 Value call_function(Evaluator& e, const Callable& callable, std::vector<Argument> arguments, Span call) {
   const Declared& declared = declared_of(callable);
   const auto& function = declared.decl().as<ast::Function>();
-  if (is_initialiser(function) && (*declared.ast)[function.parameters[0].type].kind == ast::TypeKind::static_list && !gives_shape(arguments)) {
+  if (is_initialiser(function) && (*declared.ast)[function.parameters[0].type].kind == ast::TypeKind::static_list &&
+      !gives_shape(arguments)) {
     return kept(callable, std::move(arguments), call, true);
   }
   const auto bound = bind_arguments(e, callable.name, parameter_infos(function.parameters), arguments, call, true);
@@ -43,24 +44,31 @@ Value call_function(Evaluator& e, const Callable& callable, std::vector<Argument
 
 Value call_callable(Evaluator& e, const Callable& callable, std::vector<Argument> arguments, Span call) {
   arguments.insert(arguments.end(), callable.given.begin(), callable.given.end());
-  std::stable_partition(arguments.begin(), arguments.end(), [](const Argument& argument) { return argument.name.empty(); });
+  std::stable_partition(arguments.begin(), arguments.end(),
+                        [](const Argument& argument) { return argument.name.empty(); });
   switch (callable.kind) {
-    case Callable::builtin: return call_builtin(e, *callable.native, std::move(arguments), call);
-    case Callable::function: return call_function(e, callable, std::move(arguments), call);
-    case Callable::layer: return make_layer(e, declared_of(callable), std::move(arguments), call);
+    case Callable::builtin:
+      return call_builtin(e, *callable.native, std::move(arguments), call);
+    case Callable::function:
+      return call_function(e, callable, std::move(arguments), call);
+    case Callable::layer:
+      return make_layer(e, declared_of(callable), std::move(arguments), call);
     case Callable::optimizer:
-    case Callable::schedule: return kept(callable, std::move(arguments), call, false);
+    case Callable::schedule:
+      return kept(callable, std::move(arguments), call, false);
   }
   return Value(Poison{});
 }
 
 bool holds_layer(const Value& value) {
   if (value.is<std::shared_ptr<LayerInstance>>()) return true;
-  return value.is_list() && std::any_of(value.items().begin(), value.items().end(), [](const Value& item) { return holds_layer(item); });
+  return value.is_list() &&
+         std::any_of(value.items().begin(), value.items().end(), [](const Value& item) { return holds_layer(item); });
 }
 
 bool is_layer_type(const Value& value) {
-  return value.is<std::shared_ptr<const Callable>>() && value.as<std::shared_ptr<const Callable>>()->kind == Callable::layer;
+  return value.is<std::shared_ptr<const Callable>>() &&
+         value.as<std::shared_ptr<const Callable>>()->kind == Callable::layer;
 }
 
 // `x + y |> f`: reads as if f took y alone.
@@ -71,7 +79,8 @@ void warn_open_sum(Evaluator& e, const ast::Expr& whole, const Value& callee) {
   if (sum.op != ast::BinaryOp::add && sum.op != ast::BinaryOp::subtract) return;
   if (!holds_layer(callee) && !is_layer_type(callee)) return;
   if (!e.warned.insert(left.span).second) return;
-  report(e.unit.diagnostics, DiagnosticKind::unbracketed_sum, left.span, "the whole sum feeds the layer: `|>` binds loosest")
+  report(e.unit.diagnostics, DiagnosticKind::unbracketed_sum, left.span,
+         "the whole sum feeds the layer: `|>` binds loosest")
       .help("put the sum in brackets, or for a residual the pipe: `x + (y |> f)`");
 }
 
@@ -88,7 +97,8 @@ Value call_value(Evaluator& e, const Value& callee, std::vector<Argument> argume
     }
   }
   if (!spend(e, call)) return Value(Poison{});
-  if (callee.is<std::shared_ptr<LayerInstance>>()) return apply_layer(e, callee.as<std::shared_ptr<LayerInstance>>(), std::move(arguments), call);
+  if (callee.is<std::shared_ptr<LayerInstance>>())
+    return apply_layer(e, callee.as<std::shared_ptr<LayerInstance>>(), std::move(arguments), call);
   if (callee.is<std::shared_ptr<const Callable>>()) {
     const auto callable = callee.as<std::shared_ptr<const Callable>>();
     return call_callable(e, *callable, std::move(arguments), call);
@@ -116,8 +126,9 @@ Value pipe(Evaluator& e, Value input, Span input_span, const ast::Expr& whole) {
   const ast::Expr& right = tree[whole.as<ast::Binary>().right];
   std::vector<Argument> arguments{{std::move(input), input_span, ""}};
   if (right.kind() != ast::ExprKind::call) {
-    const Value callee = right.kind() == ast::ExprKind::name ? lookup(e, right.as<ast::NameRef>().text, right.span, true)
-                                                             : evaluate(e, whole.as<ast::Binary>().right);
+    const Value callee = right.kind() == ast::ExprKind::name
+                             ? lookup(e, right.as<ast::NameRef>().text, right.span, true)
+                             : evaluate(e, whole.as<ast::Binary>().right);
     if (is_layer_type(callee)) {
       complain(e, DiagnosticKind::not_callable, right.span, "{} must be made before it applies", describe(callee))
           .help(fmt::format("write `{}(…)`", callee.as<std::shared_ptr<const Callable>>()->name));
@@ -128,10 +139,12 @@ Value pipe(Evaluator& e, Value input, Span input_span, const ast::Expr& whole) {
   }
   const auto& node = right.as<ast::Call>();
   const ast::Expr& named = tree[node.callee];
-  Value callee = named.kind() == ast::ExprKind::name ? lookup(e, named.as<ast::NameRef>().text, named.span, true) : evaluate(e, node.callee);
+  Value callee = named.kind() == ast::ExprKind::name ? lookup(e, named.as<ast::NameRef>().text, named.span, true)
+                                                     : evaluate(e, node.callee);
   std::vector<Argument> written;
   for (const ast::Argument& argument : node.arguments) {
-    written.push_back({evaluate(e, argument.value), tree[argument.value].span, argument.name ? argument.name->text : ""});
+    written.push_back(
+        {evaluate(e, argument.value), tree[argument.value].span, argument.name ? argument.name->text : ""});
   }
   warn_open_sum(e, whole, callee);
   if (is_layer_type(callee)) {
@@ -142,7 +155,8 @@ Value pipe(Evaluator& e, Value input, Span input_span, const ast::Expr& whole) {
   return call_value(e, callee, std::move(arguments), right.span);
 }
 
-bool bind_parameters(Evaluator& e, const std::vector<ast::Parameter>& parameters, BoundArguments& bound, Span call, std::string_view callee) {
+bool bind_parameters(Evaluator& e, const std::vector<ast::Parameter>& parameters, BoundArguments& bound, Span call,
+                     std::string_view callee) {
   std::vector<TypedValue> typed;
   for (size_t k = 0; k < parameters.size(); ++k) {
     const ast::Parameter& parameter = parameters[k];
@@ -152,28 +166,33 @@ bool bind_parameters(Evaluator& e, const std::vector<ast::Parameter>& parameters
     if (slot->value.is_poison()) return false;
     const bool shaped = parameter.type && (*e.frame->ast)[parameter.type].kind == ast::TypeKind::tensor;
     if (shaped) {
-      typed.push_back({parameter.type, &slot->value, slot->span, fmt::format("`{}` of `{}`", parameter.name.text, callee)});
+      typed.push_back(
+          {parameter.type, &slot->value, slot->span, fmt::format("`{}` of `{}`", parameter.name.text, callee)});
     } else if (parameter.type) {
-      if (!check_static_kind(e, (*e.frame->ast)[parameter.type].kind, slot->value, slot->span, parameter.name.text)) return false;
-    } else if (parameter.otherwise && slot->value.is_tensor() && (slot->value.tensor().rank() > 0 || slot->value.tensor().type.dtype == DType::f32)) {
-      complain(e, DiagnosticKind::wrong_kind, slot->span, "`{}` of `{}` must be known before anything runs, found {}", parameter.name.text,
-               callee, describe(slot->value));
+      if (!check_static_kind(e, (*e.frame->ast)[parameter.type].kind, slot->value, slot->span, parameter.name.text))
+        return false;
+    } else if (parameter.otherwise && slot->value.is_tensor() &&
+               (slot->value.tensor().rank() > 0 || slot->value.tensor().type.dtype == DType::f32)) {
+      complain(e, DiagnosticKind::wrong_kind, slot->span, "`{}` of `{}` must be known before anything runs, found {}",
+               parameter.name.text, callee, describe(slot->value));
       return false;
     }
     e.frame->scopes.front()[parameter.name.text] = Binding{Binding::parameter, slot->value, {}, parameter.name.span};
   }
   if (!check_types(e, typed)) return false;
-  for (size_t k = 0; k < parameters.size(); ++k) e.frame->scopes.front()[parameters[k].name.text].value = bound.values[k]->value;
+  for (size_t k = 0; k < parameters.size(); ++k)
+    e.frame->scopes.front()[parameters[k].name.text].value = bound.values[k]->value;
   return true;
 }
 
-Value check_results(Evaluator& e, Value value, const std::vector<ast::TypeId>& results, Span call, const std::string& callee) {
+Value check_results(Evaluator& e, Value value, const std::vector<ast::TypeId>& results, Span call,
+                    const std::string& callee) {
   if (results.empty() || value.is_poison()) return value;
   const bool several = value.is_list() && value.as<List>().results;
   std::vector<Value> values = several ? value.items() : std::vector<Value>{value};
   if (values.size() != results.size()) {
-    complain(e, DiagnosticKind::no_result, call, "`{}` says it returns {} value{}, but returns {}", callee, results.size(),
-             results.size() == 1 ? "" : "s", values.size());
+    complain(e, DiagnosticKind::no_result, call, "`{}` says it returns {} value{}, but returns {}", callee,
+             results.size(), results.size() == 1 ? "" : "s", values.size());
     return Value(Poison{});
   }
   std::vector<TypedValue> typed;
@@ -184,7 +203,8 @@ Value check_results(Evaluator& e, Value value, const std::vector<ast::TypeId>& r
   return several ? results_value(std::move(values), call) : values[0];
 }
 
-Value run_body(Evaluator& e, const ast::Body& body, const std::vector<ast::TypeId>& results, Span call, const std::string& callee) {
+Value run_body(Evaluator& e, const ast::Body& body, const std::vector<ast::TypeId>& results, Span call,
+               const std::string& callee) {
   Value value;
   if (body.block) {
     run_block(e, *body.block);
@@ -227,7 +247,8 @@ Value run_function(Evaluator& e, const Declared& declared, std::vector<Argument>
   const auto gradient = declared.file->gradients.find(declared.name);
   if (gradient != declared.file->gradients.end() && e.forward && result.is_tensor()) {
     std::vector<std::pair<std::string, Value>> parameters;
-    for (size_t k = 0; k < bound->values.size(); ++k) parameters.emplace_back(function.parameters[k].name.text, bound->values[k]->value);
+    for (size_t k = 0; k < bound->values.size(); ++k)
+      parameters.emplace_back(function.parameters[k].name.text, bound->values[k]->value);
     result = attach_gradient(e, declared, *gradient->second, parameters, result, call);
     e.context.span = outer_span;
   }

@@ -41,7 +41,8 @@ Value literal(std::string_view text) {
     number = std::numeric_limits<double>::infinity();
   } else {
     const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-    NNC_CHECK(failure == std::errc() && end == text.data() + text.size(), "default `{}` in a core function's signature", text);
+    NNC_CHECK(failure == std::errc() && end == text.data() + text.size(), "default `{}` in a core function's signature",
+              text);
   }
   return number_value(negative ? -number : number);
 }
@@ -87,11 +88,13 @@ bool has_kind(const std::string& kind, const Value& value) {
 
 bool check_kinds(Evaluator& e, std::string_view callee, const ParameterInfo& info, const Value& value, Span span) {
   if (info.kinds.empty() || value.is_none()) return true;
-  const bool fits = std::any_of(info.kinds.begin(), info.kinds.end(), [&](const std::string& kind) { return has_kind(kind, value); });
+  const bool fits =
+      std::any_of(info.kinds.begin(), info.kinds.end(), [&](const std::string& kind) { return has_kind(kind, value); });
   if (!fits) {
-    Diagnostic& error = complain(e, DiagnosticKind::wrong_kind, span, "`{}` of `{}` must be {}, found {}", info.name, callee,
-                                 fmt::join(info.kinds, " or "), describe(value));
-    const auto* waiting = value.is<std::shared_ptr<const Callable>>() ? value.as<std::shared_ptr<const Callable>>().get() : nullptr;
+    Diagnostic& error = complain(e, DiagnosticKind::wrong_kind, span, "`{}` of `{}` must be {}, found {}", info.name,
+                                 callee, fmt::join(info.kinds, " or "), describe(value));
+    const auto* waiting =
+        value.is<std::shared_ptr<const Callable>>() ? value.as<std::shared_ptr<const Callable>>().get() : nullptr;
     if (waiting != nullptr && waiting->called) error.help("an argument of that function is still missing");
     return false;
   }
@@ -99,14 +102,17 @@ bool check_kinds(Evaluator& e, std::string_view callee, const ParameterInfo& inf
   const bool whole = std::find(info.kinds.begin(), info.kinds.end(), "int") != info.kinds.end() &&
                      std::find(info.kinds.begin(), info.kinds.end(), "float") == info.kinds.end() && value.is_number();
   if (!whole || integral(value, integer)) return true;
-  complain(e, DiagnosticKind::not_an_integer, span, "`{}` of `{}` must be an integer, found {}", info.name, callee, value.number());
+  complain(e, DiagnosticKind::not_an_integer, span, "`{}` of `{}` must be an integer, found {}", info.name, callee,
+           value.number());
   return false;
 }
 
-void report_unknown_argument(Evaluator& e, std::string_view callee, const std::vector<ParameterInfo>& parameters, const Argument& argument) {
+void report_unknown_argument(Evaluator& e, std::string_view callee, const std::vector<ParameterInfo>& parameters,
+                             const Argument& argument) {
   std::vector<std::string> names;
   for (const ParameterInfo& info : parameters) names.push_back(info.name);
-  Diagnostic& error = complain(e, DiagnosticKind::unknown_argument, argument.span, "`{}` has no argument `{}`", callee, argument.name);
+  Diagnostic& error =
+      complain(e, DiagnosticKind::unknown_argument, argument.span, "`{}` has no argument `{}`", callee, argument.name);
   if (const auto help = similar("argument", argument.name, names)) {
     error.help(*help);
   } else if (!names.empty()) {
@@ -127,7 +133,8 @@ std::vector<ParameterInfo> parameter_infos(const std::vector<ast::Parameter>& pa
   return infos;
 }
 
-std::optional<BoundArguments> bind_arguments(Evaluator& e, std::string_view callee, const std::vector<ParameterInfo>& parameters,
+std::optional<BoundArguments> bind_arguments(Evaluator& e, std::string_view callee,
+                                             const std::vector<ParameterInfo>& parameters,
                                              const std::vector<Argument>& arguments, Span call, bool allow_waiting) {
   BoundArguments bound;
   bound.values.resize(parameters.size());
@@ -142,15 +149,16 @@ std::optional<BoundArguments> bind_arguments(Evaluator& e, std::string_view call
       continue;
     }
     if (next >= parameters.size()) {
-      complain(e, DiagnosticKind::too_many_arguments, argument.span, "`{}` takes {} argument{}, found more", callee, parameters.size(),
-               parameters.size() == 1 ? "" : "s");
+      complain(e, DiagnosticKind::too_many_arguments, argument.span, "`{}` takes {} argument{}, found more", callee,
+               parameters.size(), parameters.size() == 1 ? "" : "s");
       return std::nullopt;
     }
     bound.values[next++] = argument;
   }
   for (const Argument& argument : arguments) {
     if (argument.name.empty()) continue;
-    const auto found = std::find_if(parameters.begin(), parameters.end(), [&](const ParameterInfo& info) { return info.name == argument.name; });
+    const auto found = std::find_if(parameters.begin(), parameters.end(),
+                                    [&](const ParameterInfo& info) { return info.name == argument.name; });
     if (found == parameters.end() && !parameters.empty() && parameters.back().keywords) {
       others.push_back(list_value({Value(argument.name, argument.span), argument.value}, argument.span));
       continue;
@@ -161,7 +169,8 @@ std::optional<BoundArguments> bind_arguments(Evaluator& e, std::string_view call
     }
     auto& slot = bound.values[static_cast<size_t>(found - parameters.begin())];
     if (slot || (found->variadic && !rest.empty())) {
-      complain(e, DiagnosticKind::too_many_arguments, argument.span, "`{}` of `{}` is given twice", argument.name, callee);
+      complain(e, DiagnosticKind::too_many_arguments, argument.span, "`{}` of `{}` is given twice", argument.name,
+               callee);
       return std::nullopt;
     }
     slot = argument;
@@ -211,7 +220,9 @@ Value call_builtin(Evaluator& e, const Builtin& builtin, std::vector<Argument> a
     const auto& argument = bound->values[k];
     const Span span = argument ? blame(e, argument->span) : passed.call;
     Value value = argument ? argument->value : parameters[k].otherwise;
-    if (argument && !parameters[k].variadic && !parameters[k].keywords && !check_kinds(e, builtin.name, parameters[k], value, span)) return Value(Poison{});
+    if (argument && !parameters[k].variadic && !parameters[k].keywords &&
+        !check_kinds(e, builtin.name, parameters[k], value, span))
+      return Value(Poison{});
     passed.values.push_back(std::move(value));
     passed.spans.push_back(span);
   }

@@ -75,9 +75,11 @@ bool build_function(Evaluator& e, Function function, int64_t batch) {
   const char* name = function == Function::step ? "step" : function == Function::evaluate ? "evaluate" : "predict";
   Run run;
   if (!run_model(e, run, name, batch, function == Function::step)) return false;
-  const bool has_loss = std::any_of(e.results.begin(), e.results.end(), [](const DeclaredResult& result) { return result.kind == ast::ResultKind::loss; });
+  const bool has_loss = std::any_of(e.results.begin(), e.results.end(),
+                                    [](const DeclaredResult& result) { return result.kind == ast::ResultKind::loss; });
   if (!has_loss && function == Function::step) {
-    complain(e, DiagnosticKind::no_model, e.unit.model->decl().as<ast::Model>().name.span, "the model `{}` has no loss", e.unit.model->name)
+    complain(e, DiagnosticKind::no_model, e.unit.model->decl().as<ast::Model>().name.span, "the model `{}` has no loss",
+             e.unit.model->name)
         .help("`loss ce = cross_entropy(logits, y)`");
     return false;
   }

@@ -26,10 +26,10 @@ struct Context {
   Diagnostics* diagnostics = nullptr;
   Evaluator* evaluator = nullptr;
   bool training = false;
-  int64_t batch = 0;                     // extent of the batch axis in this graph
-  DType compute_type = DType::f32;       // the dtype of tensors whose type leaves it out
+  int64_t batch = 0;                        // extent of the batch axis in this graph
+  DType compute_type = DType::f32;          // the dtype of tensors whose type leaves it out
   const std::vector<Dim>* shape = nullptr;  // inside an initialiser: the declared shape
-  Span span;                             // the user's expression being evaluated: a call into the prelude stays at its call
+  Span span;  // the user's expression being evaluated: a call into the prelude stays at its call
 };
 
 // The value of a node of the graph being built. Requires: one batch mark per axis, or none at all (no batch axis).
@@ -42,8 +42,8 @@ NodeId seed_node(Context& context);
 NodeId step_node(Context& context);
 uint32_t next_random_site(Context& context);
 
-// Applies whatever applies to a value (`fn` parameters): functions, layers, lists of them, values that wait for an argument.
-// `at` is the expression to blame.
+// Applies whatever applies to a value (`fn` parameters): functions, layers, lists of them, values that wait for an
+// argument. `at` is the expression to blame.
 Value apply(Context& context, const Value& callee, std::vector<Argument> arguments, Span at);
 
 // Says that a construct is checked but cannot be compiled ("`Conv2d` has no native lowering yet"), once per span.
@@ -51,17 +51,17 @@ void no_lowering(Context& context, std::string_view what, Span at);
 
 // Arguments of a core function, bound to its signature: one value per parameter, None where left out without a default.
 struct CallArguments {
-  std::string_view name;            // of the function, as the user wrote it
+  std::string_view name;  // of the function, as the user wrote it
   std::vector<Value> values;
-  std::vector<Span> spans;          // where each was written; the call's where it was not
+  std::vector<Span> spans;  // where each was written; the call's where it was not
   Span call;
 
   const Value& operator[](size_t index) const { return values[index]; }
 };
 
 // A core function. `signature` is text: parameters separated by commas, each
-//   name [: kind [| kind]…] [= default]      or      *name       (all further positional arguments, as a list; named ones may follow)
-//   or at the end      **name      (all other named arguments, a list of [name, value])
+//   name [: kind [| kind]…] [= default]      or      *name       (all further positional arguments, as a list; named
+//   ones may follow) or at the end      **name      (all other named arguments, a list of [name, value])
 // kinds: tensor int float bool string list fn (none given: anything). A `tensor` also takes a number, as it is.
 // default: a literal (number, string, true, false, inf) or `none`, which passes None.
 // CORE binds and checks arguments before `call`; no argument is poison then.

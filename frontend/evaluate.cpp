@@ -97,20 +97,34 @@ Value evaluate_call(Evaluator& e, const ast::Expr& expr) {
 
 Value evaluate_node(Evaluator& e, const ast::Expr& expr, ast::ExprId id) {
   switch (expr.kind()) {
-    case ast::ExprKind::error: return Value(Poison{});
-    case ast::ExprKind::number: return number_value(expr.as<ast::Number>().value, expr.span);
-    case ast::ExprKind::boolean: return Value(expr.as<ast::Boolean>().value, expr.span);
-    case ast::ExprKind::string: return Value(expr.as<ast::String>().value, expr.span);
-    case ast::ExprKind::name: return lookup(e, expr.as<ast::NameRef>().text, expr.span, false);
-    case ast::ExprKind::list: return evaluate_list(e, expr);
-    case ast::ExprKind::comprehension: return evaluate_comprehension(e, expr);
-    case ast::ExprKind::unary: return evaluate_unary(e, expr);
-    case ast::ExprKind::binary: return evaluate_binary(e, id);
-    case ast::ExprKind::call: return evaluate_call(e, expr);
-    case ast::ExprKind::index: return evaluate_index(e, expr);
-    case ast::ExprKind::member: return evaluate_member(e, expr);
-    case ast::ExprKind::scan: return evaluate_scan(e, expr);
-    case ast::ExprKind::range: break;
+    case ast::ExprKind::error:
+      return Value(Poison{});
+    case ast::ExprKind::number:
+      return number_value(expr.as<ast::Number>().value, expr.span);
+    case ast::ExprKind::boolean:
+      return Value(expr.as<ast::Boolean>().value, expr.span);
+    case ast::ExprKind::string:
+      return Value(expr.as<ast::String>().value, expr.span);
+    case ast::ExprKind::name:
+      return lookup(e, expr.as<ast::NameRef>().text, expr.span, false);
+    case ast::ExprKind::list:
+      return evaluate_list(e, expr);
+    case ast::ExprKind::comprehension:
+      return evaluate_comprehension(e, expr);
+    case ast::ExprKind::unary:
+      return evaluate_unary(e, expr);
+    case ast::ExprKind::binary:
+      return evaluate_binary(e, id);
+    case ast::ExprKind::call:
+      return evaluate_call(e, expr);
+    case ast::ExprKind::index:
+      return evaluate_index(e, expr);
+    case ast::ExprKind::member:
+      return evaluate_member(e, expr);
+    case ast::ExprKind::scan:
+      return evaluate_scan(e, expr);
+    case ast::ExprKind::range:
+      break;
   }
   complain(e, DiagnosticKind::wrong_kind, expr.span, "a range is not a value");
   return Value(Poison{});
@@ -155,7 +169,8 @@ Value evaluate_index(Evaluator& e, const ast::Expr& expr) {
     Value value = id ? evaluate(e, id) : Value(None{});
     poisoned |= value.is_poison();
     if (!poisoned && value.is_number() && value.as<Number>().of_batch) {
-      complain(e, DiagnosticKind::wrong_kind, (*e.frame->ast)[id].span, "an index must be known before anything runs; the batch size is not");
+      complain(e, DiagnosticKind::wrong_kind, (*e.frame->ast)[id].span,
+               "an index must be known before anything runs; the batch size is not");
       poisoned = true;
     }
     return value;
@@ -192,10 +207,15 @@ std::optional<std::vector<Value>> walk(Evaluator& e, ast::ExprId id) {
     if (value.is_poison()) return std::nullopt;
     const bool of_batch = value.is_number() && value.as<Number>().of_batch;
     if (of_batch || !integral(value, ends[k])) {
-      complain(e, of_batch || !value.is_number() ? DiagnosticKind::wrong_kind : DiagnosticKind::not_an_integer, (*e.frame->ast)[end].span,
-               "a range needs a static integer, found {}", describe(value));
+      complain(e, of_batch || !value.is_number() ? DiagnosticKind::wrong_kind : DiagnosticKind::not_an_integer,
+               (*e.frame->ast)[end].span, "a range needs a static integer, found {}", describe(value));
       return std::nullopt;
     }
+  }
+  if (ends[1] - ends[0] > static_cast<int64_t>(max_list)) {
+    complain(e, DiagnosticKind::too_large, expr.span, "a range that is walked may have {} elements, found {}", max_list,
+             ends[1] - ends[0]);
+    return std::nullopt;
   }
   if (ends[1] > ends[0] && !spend(e, expr.span, static_cast<size_t>(ends[1] - ends[0]))) return std::nullopt;
   std::vector<Value> items;
@@ -207,7 +227,8 @@ std::optional<bool> condition(Evaluator& e, ast::ExprId id, std::string_view whe
   const Value value = evaluate(e, id);
   if (value.is_poison()) return std::nullopt;
   if (value.is<bool>()) return value.as<bool>();
-  Diagnostic& error = complain(e, DiagnosticKind::wrong_kind, (*e.frame->ast)[id].span, "{} needs a static bool, found {}", where, describe(value));
+  Diagnostic& error = complain(e, DiagnosticKind::wrong_kind, (*e.frame->ast)[id].span,
+                               "{} needs a static bool, found {}", where, describe(value));
   if (value.is_tensor()) error.help("a choice by data is `where(condition, a, b)`");
   return std::nullopt;
 }

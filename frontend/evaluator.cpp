@@ -6,8 +6,8 @@ namespace nnc {
 
 namespace {
 
-constexpr size_t max_work = 20'000'000;
-constexpr size_t max_nodes = 1'000'000;
+constexpr size_t max_work = 4'000'000;  // expressions and list items, in one run of the model
+constexpr size_t max_nodes = 500'000;
 
 // FNV-1a.
 uint32_t hash_of(std::string_view text) {
@@ -67,7 +67,8 @@ Value tensor_value(Context& context, NodeId node, std::vector<int64_t> batch) {
   if (too_many_elements(type.dims)) {
     Evaluator& e = *context.evaluator;
     if (e.warned.insert(context.span).second) {
-      complain(e, DiagnosticKind::too_large, context.span, "a tensor of {} has more than 2^40 elements", to_string(type));
+      complain(e, DiagnosticKind::too_large, context.span, "a tensor of {} has more than 2^40 elements",
+               to_string(type));
     }
     return Value(Poison{});
   }

@@ -41,11 +41,11 @@ struct LayerInstance {
   std::map<std::string, StateId> states;   // parameters and states by name, once applied
   std::map<std::string, int> type_counts;  // unnamed sublayers, by type
   std::map<std::pair<uint64_t, int>, std::shared_ptr<LayerInstance>> children;  // by place in the text and its ordinal
-  std::map<uint64_t, int> visits;          // of such places, in this application
+  std::map<uint64_t, int> visits;                                               // of such places, in this application
   double lr = 1, weight_decay = 1;
   bool frozen = false;
-  bool active = false;    // being applied
-  uint32_t draws = 0;     // random sites used
+  bool active = false;  // being applied
+  uint32_t draws = 0;   // random sites used
 };
 
 // A running body: function, layer, model, schedule, optimizer, or static code at file level.
@@ -55,13 +55,13 @@ struct Frame {
   const FileNames* file = nullptr;
   const Ast* ast = nullptr;
   std::vector<std::map<std::string, Binding>> scopes{1};
-  LayerInstance* layer = nullptr;          // the enclosing one: functions inherit it
+  LayerInstance* layer = nullptr;            // the enclosing one: functions inherit it
   std::optional<std::vector<Dim>> ellipsis;  // what `...` stands for
   std::optional<Value> returned;
-  std::vector<Value>* yielded = nullptr;   // inside a scan
+  std::vector<Value>* yielded = nullptr;  // inside a scan
   std::vector<Span>* yield_spans = nullptr;
-  size_t scan_scope = 0;                   // index of the innermost scan's scope; 0: not inside a scan
-  bool failed = false;                     // a poisoned `if` or `return`: what follows cannot be judged
+  size_t scan_scope = 0;  // index of the innermost scan's scope; 0: not inside a scan
+  bool failed = false;    // a poisoned `if` or `return`: what follows cannot be judged
 };
 
 // A graph under construction and what is true of it only.
@@ -98,17 +98,17 @@ struct Evaluator {
   Unit& unit;
   Context context;
   Frame* frame = nullptr;
-  Run scratch;                 // where static code would build, if it did
+  Run scratch;  // where static code would build, if it did
   Run* run = &scratch;
   GraphBuilder scratch_builder{scratch.graph};
 
   // of the whole build
   Program program;
-  Run initialize;              // the function that sets every state
+  Run initialize;  // the function that sets every state
   std::unique_ptr<GraphBuilder> initialize_builder;
   const std::vector<FieldType>* fields = nullptr;
   std::map<uint32_t, std::string> sites;  // random site -> what it belongs to
-  std::string initialised;     // inside an initialiser: the name of the state
+  std::string initialised;                // inside an initialiser: the name of the state
   uint32_t initialiser_draws = 0;
   double steps = 1, steps_per_epoch = 1;
 
@@ -116,7 +116,7 @@ struct Evaluator {
   std::vector<DeclaredResult> results;
   std::vector<std::pair<NodeId, Span>> inputs;
   std::set<std::string> kinds_declared;
-  std::vector<const Declared*> active;    // functions being run
+  std::vector<const Declared*> active;  // functions being run
   std::set<Span> unlowered, warned;
   size_t depth = 0;
   size_t work = 0;
@@ -132,7 +132,8 @@ struct Evaluator {
 bool in_prelude(const Evaluator& e, Span span);
 Span blame(const Evaluator& e, Span span);
 template <class... Args>
-Diagnostic& complain(Evaluator& e, DiagnosticKind kind, Span span, fmt::format_string<Args...> message, Args&&... args) {
+Diagnostic& complain(Evaluator& e, DiagnosticKind kind, Span span, fmt::format_string<Args...> message,
+                     Args&&... args) {
   return report_message(e.unit.diagnostics, kind, blame(e, span), fmt::format(message, std::forward<Args>(args)...));
 }
 // Adds a label unless it would stand in the prelude or nowhere.
@@ -221,7 +222,8 @@ Value attach_gradient(Evaluator& e, const Declared& function, const Declared& gr
 std::string path_of(LayerInstance& layer);
 std::string snake_case(std::string_view type);
 Value make_layer(Evaluator& e, const Declared& declared, std::vector<Argument> arguments, Span call);
-Value apply_layer(Evaluator& e, const std::shared_ptr<LayerInstance>& layer, std::vector<Argument> arguments, Span call);
+Value apply_layer(Evaluator& e, const std::shared_ptr<LayerInstance>& layer, std::vector<Argument> arguments,
+                  Span call);
 // Gives unnamed layers in `value` the name (lists: name.0, name.1, …) within `parent`.
 void name_layers(Evaluator& e, const Value& value, const std::string& name, LayerInstance* parent);
 struct Factors {
@@ -249,7 +251,7 @@ void declare_result(Evaluator& e, const ast::DeclareResult& stmt, Span span);
 bool run_model(Evaluator& e, Run& run, const std::string& name, int64_t batch, bool training);
 void build_updates(Evaluator& e);
 Value optimizer_value(Evaluator& e);  // the train block's optimizer, with overrides
-void prune(Graph& graph);             // removes what reaches no root, assignment or gradient; keeps inputs that feed predictions
+void prune(Graph& graph);  // removes what reaches no root, assignment or gradient; keeps inputs that feed predictions
 
 // Runs `body` with `inner` as the frame.
 template <class Body>

@@ -39,11 +39,12 @@ struct Setting {
   Kind kind = none;
   double number_value = 0;
   bool boolean_value = false;
-  std::string text;                                       // string: its text; call, name: the name
-  std::vector<Setting> items;                             // list: items; call: positional arguments
-  std::vector<std::pair<std::string, Setting>> named;     // call: named arguments
+  std::string text;                                    // string: its text; call, name: the name
+  std::vector<Setting> items;                          // list: items; call: positional arguments
+  std::vector<std::pair<std::string, Setting>> named;  // call: named arguments
   Span span;
-  Span written;  // where the text of a literal stands, if not at `span`: in the option it comes from, or the command line
+  Span written;  // where the text of a literal stands, if not at `span`: in the option it comes from, or the command
+                 // line
 
   const Setting* find_named(std::string_view key) const;  // null if not written
 };
@@ -112,7 +113,7 @@ UnitPointer load_text(const std::string& name, std::string text, const std::vect
 
 Diagnostics& diagnostics(Unit& unit);
 const SourceFiles& sources(const Unit& unit);  // for rendering diagnostics
-std::string model_name(const Unit& unit);     // "" if the file holds no model
+std::string model_name(const Unit& unit);      // "" if the file holds no model
 
 // The inputs and targets the model's text declares, in order: the fields the data has to give.
 struct ModelInput {
@@ -128,7 +129,7 @@ const DataSettings& data_settings(Unit& unit);
 const TrainSettings& train_settings(Unit& unit);
 
 struct BuildRequest {
-  std::vector<int64_t> batches = {1};  // the batch lengths of `step`, the full one first
+  std::vector<int64_t> batches = {1};     // the batch lengths of `step`, the full one first
   std::vector<int64_t> evaluate_batches;  // empty: the same as `batches`
   std::vector<int64_t> predict_batches;   // empty: the first of `batches`
   int64_t steps_per_epoch = 1;

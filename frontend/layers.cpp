@@ -33,7 +33,8 @@ bool bind_statics(Evaluator& e, LayerInstance& layer, std::vector<Argument> argu
   inner.layer = layer.parent;
   const Span outer_span = e.context.span;
   locate_nodes(e, call);
-  const bool fine = within(e, inner, [&] { return bind_parameters(e, decl.static_parameters, *bound, call, layer.declared->name); });
+  const bool fine =
+      within(e, inner, [&] { return bind_parameters(e, decl.static_parameters, *bound, call, layer.declared->name); });
   e.context.span = outer_span;
   if (!fine) return false;
   layer.statics = std::move(inner.scopes.front());
@@ -84,8 +85,12 @@ std::string path_of(LayerInstance& layer) {
 std::string snake_case(std::string_view type) {
   std::string text;
   for (size_t k = 0; k < type.size(); ++k) {
-    const auto upper = [&](size_t at) { return at < type.size() && std::isupper(static_cast<unsigned char>(type[at])) != 0; };
-    const auto lower = [&](size_t at) { return at < type.size() && std::islower(static_cast<unsigned char>(type[at])) != 0; };
+    const auto upper = [&](size_t at) {
+      return at < type.size() && std::isupper(static_cast<unsigned char>(type[at])) != 0;
+    };
+    const auto lower = [&](size_t at) {
+      return at < type.size() && std::islower(static_cast<unsigned char>(type[at])) != 0;
+    };
     const bool starts_word = k > 0 && upper(k) && (!upper(k - 1) || lower(k + 1)) && type[k - 1] != '_';
     if (starts_word) text += '_';
     text += static_cast<char>(std::tolower(static_cast<unsigned char>(type[k])));
@@ -96,7 +101,8 @@ std::string snake_case(std::string_view type) {
 Value make_layer(Evaluator& e, const Declared& declared, std::vector<Argument> arguments, Span call) {
   LayerInstance* parent = e.frame->layer;
   if (parent == nullptr || (e.frame->kind != Frame::layer_body && e.frame->kind != Frame::model)) {
-    complain(e, DiagnosticKind::misplaced_layer, call, "the layer `{}` owns parameters and cannot be made here", declared.name)
+    complain(e, DiagnosticKind::misplaced_layer, call, "the layer `{}` owns parameters and cannot be made here",
+             declared.name)
         .help("make it in a model or a layer, and pass it on if need be");
     return Value(Poison{});
   }
@@ -112,9 +118,11 @@ Value make_layer(Evaluator& e, const Declared& declared, std::vector<Argument> a
   return Value(layer, call);
 }
 
-Value apply_layer(Evaluator& e, const std::shared_ptr<LayerInstance>& layer, std::vector<Argument> arguments, Span call) {
+Value apply_layer(Evaluator& e, const std::shared_ptr<LayerInstance>& layer, std::vector<Argument> arguments,
+                  Span call) {
   const auto& decl = layer->declared->decl().as<ast::Layer>();
-  auto bound = bind_arguments(e, layer->declared->name, parameter_infos(decl.tensor_parameters), arguments, call, false);
+  auto bound =
+      bind_arguments(e, layer->declared->name, parameter_infos(decl.tensor_parameters), arguments, call, false);
   if (!bound || !activate(e, *layer, call)) return Value(Poison{});
   locate_nodes(e, call);
   const Span outer_span = e.context.span;
@@ -142,7 +150,8 @@ void name_layers(Evaluator& e, const Value& value, const std::string& name, Laye
   for (size_t k = 0; k < value.items().size(); ++k) {
     const Value& item = value.items()[k];
     layers |= item.is<std::shared_ptr<LayerInstance>>() || item.is_list();
-    if (item.is<std::shared_ptr<LayerInstance>>() || item.is_list()) name_layers(e, item, fmt::format("{}.{}", name, k), parent);
+    if (item.is<std::shared_ptr<LayerInstance>>() || item.is_list())
+      name_layers(e, item, fmt::format("{}.{}", name, k), parent);
   }
   if (layers && name.find('.') == std::string::npos) parent->members[name] = value;
 }
@@ -156,12 +165,13 @@ std::optional<Factors> read_attributes(Evaluator& e, const std::vector<ast::Attr
     const Span span = (*e.frame->ast)[attribute.value].span;
     if (name != "lr" && name != "weight_decay" && name != "frozen") {
       const std::vector<std::string> known{"lr", "weight_decay", "frozen"};
-      complain(e, DiagnosticKind::bad_attribute, attribute.name.span, "there is no attribute `{}`", name).help(similar("attribute", name, known));
+      complain(e, DiagnosticKind::bad_attribute, attribute.name.span, "there is no attribute `{}`", name)
+          .help(similar("attribute", name, known));
       return std::nullopt;
     }
     if (name == "frozen" ? !value.is<bool>() : !(value.is_number() && value.number() >= 0)) {
-      complain(e, DiagnosticKind::bad_attribute, span, "`{}` must be {}, found {}", name, name == "frozen" ? "true or false" : "a number of at least 0",
-               describe(value));
+      complain(e, DiagnosticKind::bad_attribute, span, "`{}` must be {}, found {}", name,
+               name == "frozen" ? "true or false" : "a number of at least 0", describe(value));
       return std::nullopt;
     }
     if (name == "lr") factors.lr = value.number();
@@ -179,7 +189,8 @@ void set_factors(Evaluator& e, const Value& value, const Factors& factors, Span 
     return;
   }
   if (!value.is<std::shared_ptr<LayerInstance>>()) {
-    complain(e, DiagnosticKind::bad_attribute, span, "`with` needs a param, a layer or a list of layers, found {}", describe(value));
+    complain(e, DiagnosticKind::bad_attribute, span, "`with` needs a param, a layer or a list of layers, found {}",
+             describe(value));
     return;
   }
   LayerInstance& layer = *value.as<std::shared_ptr<LayerInstance>>();

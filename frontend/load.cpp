@@ -14,20 +14,30 @@ constexpr size_t max_files = 1000;
 
 const ast::Name* name_of_decl(const ast::Decl& decl) {
   switch (decl.kind()) {
-    case ast::DeclKind::option: return &decl.as<ast::Option>().name;
-    case ast::DeclKind::constant: return &decl.as<ast::Const>().name;
-    case ast::DeclKind::function: return &decl.as<ast::Function>().name;
-    case ast::DeclKind::schedule: return &decl.as<ast::Schedule>().name;
-    case ast::DeclKind::gradient: return &decl.as<ast::Gradient>().name;
-    case ast::DeclKind::layer: return &decl.as<ast::Layer>().name;
-    case ast::DeclKind::optimizer: return &decl.as<ast::Optimizer>().name;
-    case ast::DeclKind::model: return &decl.as<ast::Model>().name;
-    default: return nullptr;
+    case ast::DeclKind::option:
+      return &decl.as<ast::Option>().name;
+    case ast::DeclKind::constant:
+      return &decl.as<ast::Const>().name;
+    case ast::DeclKind::function:
+      return &decl.as<ast::Function>().name;
+    case ast::DeclKind::schedule:
+      return &decl.as<ast::Schedule>().name;
+    case ast::DeclKind::gradient:
+      return &decl.as<ast::Gradient>().name;
+    case ast::DeclKind::layer:
+      return &decl.as<ast::Layer>().name;
+    case ast::DeclKind::optimizer:
+      return &decl.as<ast::Optimizer>().name;
+    case ast::DeclKind::model:
+      return &decl.as<ast::Model>().name;
+    default:
+      return nullptr;
   }
 }
 
 void report_clash(Unit& unit, const std::string& name, Span at, Span other) {
-  report(unit.diagnostics, DiagnosticKind::already_declared, at, "`{}` is declared twice", name).label(other, "the other one");
+  report(unit.diagnostics, DiagnosticKind::already_declared, at, "`{}` is declared twice", name)
+      .label(other, "the other one");
 }
 
 // The blocks a file has at most one of; imported files' are not looked at.
@@ -44,12 +54,15 @@ void declare_own(Unit& unit, FileNames& file, const Ast& tree) {
     if (decl.kind() == ast::DeclKind::import) continue;
     const ast::Name* name = name_of_decl(decl);
     if (name != nullptr && name->text.empty()) continue;
-    const Declared& declared = unit.declared.emplace_back(Declared{&file, &tree, ast::DeclId(k), name != nullptr ? name->text : ""});
+    const Declared& declared =
+        unit.declared.emplace_back(Declared{&file, &tree, ast::DeclId(k), name != nullptr ? name->text : ""});
     if (const Declared** slot = block_slot(unit, decl.kind())) {
       if (&file != unit.main) continue;
       if (*slot != nullptr) {
         report(unit.diagnostics, DiagnosticKind::already_declared, decl.keyword_span, "a file has one `{}`",
-               decl.kind() == ast::DeclKind::model ? "model" : decl.kind() == ast::DeclKind::data ? "data" : "train")
+               decl.kind() == ast::DeclKind::model  ? "model"
+               : decl.kind() == ast::DeclKind::data ? "data"
+                                                    : "train")
             .label((*slot)->decl().keyword_span, "the other one");
       }
       *slot = &declared;
@@ -85,12 +98,14 @@ struct Loader {
     const auto known = std::find_if(files.begin(), files.end(), [&](const Loaded& file) { return file.path == path; });
     if (known != files.end()) return &*known;
     if (files.size() >= max_files) {
-      report(unit.diagnostics, DiagnosticKind::bad_import, import.path_span, "more than {} files are imported", max_files);
+      report(unit.diagnostics, DiagnosticKind::bad_import, import.path_span, "more than {} files are imported",
+             max_files);
       return nullptr;
     }
     const auto id = load_source(unit.sources, path);
     if (!id) {
-      report(unit.diagnostics, DiagnosticKind::bad_import, import.path_span, "`{}` cannot be imported: {}", import.path, id.error());
+      report(unit.diagnostics, DiagnosticKind::bad_import, import.path_span, "`{}` cannot be imported: {}", import.path,
+             id.error());
       return nullptr;
     }
     Loaded& file = add(*id, path, nullptr);
@@ -118,7 +133,8 @@ void load_files(Unit& unit, const std::string& name, std::optional<std::string> 
   if (text && text->size() > max_source_bytes) {
     id = tl::unexpected(std::string("it is too large"));
   } else {
-    id = text ? tl::expected<FileId, std::string>(add_source(unit.sources, name, std::move(*text))) : load_source(unit.sources, name);
+    id = text ? tl::expected<FileId, std::string>(add_source(unit.sources, name, std::move(*text)))
+              : load_source(unit.sources, name);
   }
   if (id) {
     Loaded& main = loader.add(*id, std::filesystem::path(name).lexically_normal().string(), unit.main);
@@ -136,7 +152,8 @@ void load_files(Unit& unit, const std::string& name, std::optional<std::string> 
     }
   }
   for (const PreludeFile& file : prelude_files()) {
-    const Loaded& loaded = loader.add(add_source(unit.sources, std::string(file.name), std::string(file.text)), std::string(file.name), unit.prelude);
+    const Loaded& loaded = loader.add(add_source(unit.sources, std::string(file.name), std::string(file.text)),
+                                      std::string(file.name), unit.prelude);
     declare_own(unit, *unit.prelude, *loaded.ast);
   }
 }

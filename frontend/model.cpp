@@ -10,15 +10,17 @@ namespace {
 
 const FieldType* find_field(const Evaluator& e, const std::string& name) {
   const auto& fields = *e.fields;
-  const auto found = std::find_if(fields.begin(), fields.end(), [&](const FieldType& field) { return field.name == name; });
+  const auto found =
+      std::find_if(fields.begin(), fields.end(), [&](const FieldType& field) { return field.name == name; });
   return found != fields.end() ? &*found : nullptr;
 }
 
 void report_missing_field(Evaluator& e, const ast::DeclareInput& stmt) {
   std::vector<std::string> names;
   for (const FieldType& field : *e.fields) names.push_back(field.name);
-  Diagnostic& error = complain(e, DiagnosticKind::missing_field, stmt.name.span, "no field `{}` in the data feeds this {}", stmt.name.text,
-                               stmt.target ? "target" : "input");
+  Diagnostic& error =
+      complain(e, DiagnosticKind::missing_field, stmt.name.span, "no field `{}` in the data feeds this {}",
+               stmt.name.text, stmt.target ? "target" : "input");
   if (const auto help = similar("field", stmt.name.text, names)) {
     error.help(*help);
   } else {
@@ -58,13 +60,16 @@ bool bind_batch(Evaluator& e, const ast::TypeExpr& type) {
 }
 
 // The declared rows against the field's; binds free sizes.
-std::optional<TensorType> match_field(Evaluator& e, const ast::TypeExpr& type, const ast::DeclareInput& stmt, const FieldType& field) {
+std::optional<TensorType> match_field(Evaluator& e, const ast::TypeExpr& type, const ast::DeclareInput& stmt,
+                                      const FieldType& field) {
   TensorType result{dtype_of(e, type.element), 0, {e.context.batch}};
   const auto mismatch = [&](std::string_view why) {
-    complain(e, DiagnosticKind::field_mismatch, stmt.name.span, "the data gives `{}` as {}: {}", stmt.name.text, field_text(field), why);
+    complain(e, DiagnosticKind::field_mismatch, stmt.name.span, "the data gives `{}` as {}: {}", stmt.name.text,
+             field_text(field), why);
     return std::nullopt;
   };
-  if (type.dims.size() != field.row_type.dims.size() + 1) return mismatch(fmt::format("{} axes are declared", type.dims.size()));
+  if (type.dims.size() != field.row_type.dims.size() + 1)
+    return mismatch(fmt::format("{} axes are declared", type.dims.size()));
   for (size_t k = 1; k < type.dims.size(); ++k) {
     if (type.dims[k].ellipsis) return mismatch("an input's rank is fixed, `...` cannot stand here");
     const int64_t extent = field.row_type.dims[k - 1];
@@ -75,7 +80,8 @@ std::optional<TensorType> match_field(Evaluator& e, const ast::TypeExpr& type, c
     if (*declared != extent) return mismatch(fmt::format("axis {} is declared as {}", k, *declared));
     result.dims.push_back(extent);
   }
-  if (result.dtype == DType::i32 && !is_integer(field.row_type.dtype)) return mismatch("integers are declared, and floats do not convert to integers");
+  if (result.dtype == DType::i32 && !is_integer(field.row_type.dtype))
+    return mismatch("integers are declared, and floats do not convert to integers");
   if (result.dtype == DType::boolean && field.row_type.dtype != DType::boolean) return mismatch("bools are declared");
   if (!type.bound) {
     result.bound = result.dtype == DType::i32 ? field.row_type.bound : 0;
@@ -86,8 +92,9 @@ std::optional<TensorType> match_field(Evaluator& e, const ast::TypeExpr& type, c
   const auto bound = known_extent(e, type.bound);
   if (!bound) return std::nullopt;
   if (*bound < field.row_type.bound) {
-    complain(e, DiagnosticKind::label_bound, (*e.frame->ast)[type.bound].span, "{} classes declared, but the data's `{}` holds labels below {}", *bound,
-             stmt.name.text, field.row_type.bound);
+    complain(e, DiagnosticKind::label_bound, (*e.frame->ast)[type.bound].span,
+             "{} classes declared, but the data's `{}` holds labels below {}", *bound, stmt.name.text,
+             field.row_type.bound);
     return std::nullopt;
   }
   result.bound = *bound;
@@ -117,8 +124,8 @@ void check_outputs(Evaluator& e, const Graph& graph) {
       const bool depends = reached[result.tensor.node.value];
       used |= depends;
       if (!depends || !attribute.is_target || result.kind != ast::ResultKind::output) continue;
-      complain(e, DiagnosticKind::output_needs_target, result.span, "output `{}` depends on target `{}`, which does not exist at inference",
-               result.name, attribute.name);
+      complain(e, DiagnosticKind::output_needs_target, result.span,
+               "output `{}` depends on target `{}`, which does not exist at inference", result.name, attribute.name);
     }
     if (used || !e.warned.insert(span).second) continue;
     report(e.unit.diagnostics, DiagnosticKind::unused_input, span, "{} `{}` reaches no output, loss or metric",
@@ -133,7 +140,9 @@ void declare_input(Evaluator& e, const ast::DeclareInput& stmt, Span span) {
     complain(e, DiagnosticKind::misplaced_statement, span, "`{}` stands in a model", stmt.target ? "target" : "input");
     return;
   }
-  const auto poison = [&] { e.frame->scopes.front()[stmt.name.text] = Binding{Binding::local, Value(Poison{}), {}, stmt.name.span}; };
+  const auto poison = [&] {
+    e.frame->scopes.front()[stmt.name.text] = Binding{Binding::local, Value(Poison{}), {}, stmt.name.span};
+  };
   if (!e.kinds_declared.insert(stmt.name.text).second) {
     complain(e, DiagnosticKind::already_declared, stmt.name.span, "`{}` is declared already", stmt.name.text);
     return;
@@ -166,22 +175,27 @@ void declare_result(Evaluator& e, const ast::DeclareResult& stmt, Span span) {
   }
   Value value = evaluate(e, stmt.value);
   const Span value_span = (*e.frame->ast)[stmt.value].span;
-  if (stmt.type && !value.is_poison() && !check_types(e, {{stmt.type, &value, value_span, fmt::format("`{}`", stmt.name.text)}})) {
+  if (stmt.type && !value.is_poison() &&
+      !check_types(e, {{stmt.type, &value, value_span, fmt::format("`{}`", stmt.name.text)}})) {
     value = Value(Poison{});
   }
   value.origin = stmt.name.span;
   if (value.is_poison()) return bind_local(e, stmt.name, value);
   if (!e.kinds_declared.insert("result " + stmt.name.text).second) {
-    complain(e, DiagnosticKind::already_declared, stmt.name.span, "the model has a result `{}` already", stmt.name.text);
+    complain(e, DiagnosticKind::already_declared, stmt.name.span, "the model has a result `{}` already",
+             stmt.name.text);
     return;
   }
   const bool scalar = stmt.kind != ast::ResultKind::output;
   if (!value.is_tensor() || (scalar && value.tensor().rank() != 0)) {
-    Diagnostic& error = scalar && value.is_tensor()
-                            ? complain(e, DiagnosticKind::not_scalar, stmt.name.span, "{} `{}` must be a scalar, found {}", kind, stmt.name.text, describe(value))
-                            : complain(e, DiagnosticKind::wrong_kind, stmt.name.span, "{} `{}` must be computed from the inputs, found {}", kind, stmt.name.text,
-                                       describe(value));
-    if (scalar && value.is_tensor()) error.help(fmt::format("take its mean: `mean({})`", text_of(e.unit.sources, value_span)));
+    Diagnostic& error =
+        scalar && value.is_tensor()
+            ? complain(e, DiagnosticKind::not_scalar, stmt.name.span, "{} `{}` must be a scalar, found {}", kind,
+                       stmt.name.text, describe(value))
+            : complain(e, DiagnosticKind::wrong_kind, stmt.name.span,
+                       "{} `{}` must be computed from the inputs, found {}", kind, stmt.name.text, describe(value));
+    if (scalar && value.is_tensor())
+      error.help(fmt::format("take its mean: `mean({})`", text_of(e.unit.sources, value_span)));
     return bind_local(e, stmt.name, Value(Poison{}));
   }
   locate_nodes(e, value_span);
@@ -208,6 +222,7 @@ bool run_model(Evaluator& e, Run& run, const std::string& name, int64_t batch, b
   e.context.training = training;
   e.context.batch = batch;
   e.forward = training;
+  e.work = 0;
   e.results.clear();
   e.inputs.clear();
   e.kinds_declared.clear();

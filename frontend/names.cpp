@@ -8,19 +8,20 @@ namespace {
 
 const ast::TypeExpr* type_of_static(const Declared& declared) {
   const ast::Decl& decl = declared.decl();
-  const ast::TypeId id = decl.kind() == ast::DeclKind::option ? decl.as<ast::Option>().type : decl.as<ast::Const>().type;
+  const ast::TypeId id =
+      decl.kind() == ast::DeclKind::option ? decl.as<ast::Option>().type : decl.as<ast::Const>().type;
   return id ? &(*declared.ast)[id] : nullptr;
 }
 
-bool same_kind(const Value& a, const Value& b) {
-  return a.data.index() == b.data.index();
-}
+bool same_kind(const Value& a, const Value& b) { return a.data.index() == b.data.index(); }
 
 // The value the command line gives an option, checked against the default's kind.
 Value overridden(Evaluator& e, const OverrideText& text, const Value& otherwise) {
   if (otherwise.is<std::string>()) {
-    const bool quoted = text.expr && text.ast->exprs[text.expr.value].kind() == ast::ExprKind::string;
-    return Value(quoted ? text.ast->exprs[text.expr.value].as<ast::String>().value : text.text, otherwise.origin);
+    if (!text.expr) return Value(text.text, otherwise.origin);
+    const ast::Expr& expr = text.ast->exprs[text.expr.value];
+    // from the command line: a path in it is relative to the current folder
+    return Value(expr.kind() == ast::ExprKind::string ? expr.as<ast::String>().value : text.text, expr.span);
   }
   Value value{Poison{}};
   if (text.expr) {
@@ -31,8 +32,8 @@ Value overridden(Evaluator& e, const OverrideText& text, const Value& otherwise)
     if (value.is_poison()) return value;
   }
   if (!text.expr || (!same_kind(value, otherwise) && !otherwise.is_none())) {
-    report(e.unit.diagnostics, DiagnosticKind::bad_setting_value, Place{"command line"}, "`{}` is not what option `{}` needs",
-           text.text, text.name)
+    report(e.unit.diagnostics, DiagnosticKind::bad_setting_value, Place{"command line"},
+           "`{}` is not what option `{}` needs", text.text, text.name)
         .help(fmt::format("its default is {}", describe(otherwise)));
     return Value(Poison{});
   }
@@ -50,7 +51,8 @@ Value compute_static(Evaluator& e, const Declared& declared) {
   Value value = within(e, inner, [&] { return evaluate(e, expr); });
   const Span name = option ? decl.as<ast::Option>().name.span : decl.as<ast::Const>().name.span;
   if (value.is_tensor()) {
-    complain(e, DiagnosticKind::wrong_kind, name, "`{}` must be known before anything runs, found a tensor", declared.name);
+    complain(e, DiagnosticKind::wrong_kind, name, "`{}` must be known before anything runs, found a tensor",
+             declared.name);
     return Value(Poison{});
   }
   value.origin = name;
@@ -141,12 +143,18 @@ Value static_value(Evaluator& e, const Declared& declared) {
 Value declared_value(Evaluator& e, const Declared& declared, Span span) {
   switch (declared.decl().kind()) {
     case ast::DeclKind::option:
-    case ast::DeclKind::constant: return static_value(e, declared);
-    case ast::DeclKind::function: return callable_of(declared, Callable::function, span);
-    case ast::DeclKind::schedule: return callable_of(declared, Callable::schedule, span);
-    case ast::DeclKind::layer: return callable_of(declared, Callable::layer, span);
-    case ast::DeclKind::optimizer: return callable_of(declared, Callable::optimizer, span);
-    default: break;
+    case ast::DeclKind::constant:
+      return static_value(e, declared);
+    case ast::DeclKind::function:
+      return callable_of(declared, Callable::function, span);
+    case ast::DeclKind::schedule:
+      return callable_of(declared, Callable::schedule, span);
+    case ast::DeclKind::layer:
+      return callable_of(declared, Callable::layer, span);
+    case ast::DeclKind::optimizer:
+      return callable_of(declared, Callable::optimizer, span);
+    default:
+      break;
   }
   complain(e, DiagnosticKind::wrong_kind, span, "`{}` is not a value", declared.name);
   return Value(Poison{});
@@ -192,7 +200,8 @@ void bind_local(Evaluator& e, const ast::Name& name, Value value, Binding::Kind 
     const bool fixed = old->kind == Binding::param || old->kind == Binding::variable || old->kind == Binding::size;
     if (fixed && !value.is_poison()) {
       const char* what = old->kind == Binding::param ? "param" : old->kind == Binding::variable ? "state" : "size";
-      Diagnostic& error = complain(e, DiagnosticKind::cannot_rebind, name.span, "`{}` is a {} and cannot be bound again", name.text, what);
+      Diagnostic& error = complain(e, DiagnosticKind::cannot_rebind, name.span,
+                                   "`{}` is a {} and cannot be bound again", name.text, what);
       if (old->kind == Binding::variable) error.help(fmt::format("a state is written with `{} <- …`", name.text));
       return;
     }

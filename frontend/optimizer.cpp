@@ -11,7 +11,8 @@ const Declared& declared_of(const Value& value) {
 }
 
 bool is_schedule(const Value& value) {
-  return value.is<std::shared_ptr<const Callable>>() && value.as<std::shared_ptr<const Callable>>()->kind == Callable::schedule;
+  return value.is<std::shared_ptr<const Callable>>() &&
+         value.as<std::shared_ptr<const Callable>>()->kind == Callable::schedule;
 }
 
 void bind_counters(Evaluator& e, Frame& frame, const Value& step) {
@@ -49,9 +50,10 @@ struct UpdateState {
   const Declared& declared;
 };
 
-bool bind_optimizer_arguments(Evaluator& e, const UpdateState& update, const Value& optimizer, const Value& step, Span call) {
-  auto bound = bind_arguments(e, update.declared.name, parameter_infos(update.decl.parameters), optimizer.as<std::shared_ptr<const Callable>>()->given,
-                              call, false);
+bool bind_optimizer_arguments(Evaluator& e, const UpdateState& update, const Value& optimizer, const Value& step,
+                              Span call) {
+  auto bound = bind_arguments(e, update.declared.name, parameter_infos(update.decl.parameters),
+                              optimizer.as<std::shared_ptr<const Callable>>()->given, call, false);
   if (!bound) return false;
   for (auto& argument : bound->values) {
     if (!argument || !is_schedule(argument->value)) continue;
@@ -127,7 +129,8 @@ const ast::DeclareState* find_slot(const Ast& tree, const std::vector<ast::StmtI
 
 // Keeps the slots the rule touches, in order, and gives them their first values.
 void keep_slots(Evaluator& e, Run& run, const UpdateState& update, size_t first) {
-  std::vector<StateDecl> declared(e.program.states.begin() + static_cast<std::ptrdiff_t>(first), e.program.states.end());
+  std::vector<StateDecl> declared(e.program.states.begin() + static_cast<std::ptrdiff_t>(first),
+                                  e.program.states.end());
   e.program.states.resize(first);
   std::map<StateId, StateId> renamed;
   for (size_t k = 0; k < declared.size(); ++k) {
@@ -171,7 +174,8 @@ void run_update(Evaluator& e, Run& run, const UpdateState& update, const Value& 
     const size_t first_slot = e.program.states.size();
     const auto& names = update.decl.update_parameters;
     if (names.size() != 2) {
-      complain(e, DiagnosticKind::wrong_count, update.decl.name.span, "`update` takes the parameter and its gradient: `update(p, g)`");
+      complain(e, DiagnosticKind::wrong_count, update.decl.name.span,
+               "`update` takes the parameter and its gradient: `update(p, g)`");
       return;
     }
     frame.scopes.front()[names[0].text] = Binding{Binding::param, {}, update.parameter, names[0].span};

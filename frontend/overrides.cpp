@@ -13,7 +13,9 @@ struct Settable {
   std::string now;  // its text in the file, "" if it is not written there
 };
 
-std::string text_at(const Unit& unit, const Ast& tree, ast::ExprId expr) { return std::string(text_of(unit.sources, tree[expr].span)); }
+std::string text_at(const Unit& unit, const Ast& tree, ast::ExprId expr) {
+  return std::string(text_of(unit.sources, tree[expr].span));
+}
 
 std::vector<Settable> settables(const Unit& unit) {
   std::vector<Settable> all;
@@ -21,7 +23,8 @@ std::vector<Settable> settables(const Unit& unit) {
     if (declared->decl().kind() != ast::DeclKind::option) continue;
     all.push_back({name, text_at(unit, *declared->ast, declared->decl().as<ast::Option>().value)});
   }
-  const auto written = [&](const Declared* block, const std::vector<ast::Setting>* settings, const std::string& key) -> std::string {
+  const auto written = [&](const Declared* block, const std::vector<ast::Setting>* settings,
+                           const std::string& key) -> std::string {
     for (size_t k = 0; block != nullptr && k < settings->size(); ++k) {
       if ((*settings)[k].names[0].text == key) return text_at(unit, *block->ast, (*settings)[k].value);
     }
@@ -29,8 +32,10 @@ std::vector<Settable> settables(const Unit& unit) {
   };
   const auto* data = unit.data != nullptr ? &unit.data->decl().as<ast::Data>().settings : nullptr;
   const auto* train = unit.train != nullptr ? &unit.train->decl().as<ast::Train>().settings : nullptr;
-  for (const char* key : {"source", "split"}) all.push_back({fmt::format("data.{}", key), written(unit.data, data, key)});
-  for (const char* key : {"optimizer", "batch", "epochs", "stop", "seed", "clip", "accumulate", "average", "precision", "init_from"}) {
+  for (const char* key : {"source", "split"})
+    all.push_back({fmt::format("data.{}", key), written(unit.data, data, key)});
+  for (const char* key :
+       {"optimizer", "batch", "epochs", "stop", "seed", "clip", "accumulate", "average", "precision", "init_from"}) {
     all.push_back({fmt::format("train.{}", key), written(unit.train, train, key)});
   }
   return all;
@@ -39,11 +44,14 @@ std::vector<Settable> settables(const Unit& unit) {
 void report_unknown(Unit& unit, const std::string& name, const std::vector<Settable>& all) {
   std::vector<std::string> names;
   for (const Settable& settable : all) names.push_back(settable.name);
-  Diagnostic& error = report(unit.diagnostics, DiagnosticKind::unknown_setting, Place{"command line"}, "no setting `{}`", name);
+  Diagnostic& error =
+      report(unit.diagnostics, DiagnosticKind::unknown_setting, Place{"command line"}, "no setting `{}`", name);
   const auto near = closest(name, names);
   if (!near) return;
-  const auto found = std::find_if(all.begin(), all.end(), [&](const Settable& settable) { return settable.name == *near; });
-  error.help(fmt::format("a similar setting exists: `{}`{}", *near, found->now.empty() ? "" : fmt::format(" (now {})", found->now)));
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Settable& settable) { return settable.name == *near; });
+  error.help(fmt::format("a similar setting exists: `{}`{}", *near,
+                         found->now.empty() ? "" : fmt::format(" (now {})", found->now)));
 }
 
 bool is_value(const Ast& tree, ast::ExprId id) {
@@ -55,9 +63,12 @@ bool is_value(const Ast& tree, ast::ExprId id) {
     case ast::ExprKind::list:
     case ast::ExprKind::call:
     case ast::ExprKind::unary:
-    case ast::ExprKind::binary: return true;
-    case ast::ExprKind::name: return expr.as<ast::NameRef>().text == "bf16" || expr.as<ast::NameRef>().text == "f32";
-    default: return false;
+    case ast::ExprKind::binary:
+      return true;
+    case ast::ExprKind::name:
+      return expr.as<ast::NameRef>().text == "bf16" || expr.as<ast::NameRef>().text == "f32";
+    default:
+      return false;
   }
 }
 
@@ -94,14 +105,16 @@ void apply_overrides(Unit& unit, const std::vector<Override>& overrides) {
   if (overrides.empty()) return;
   const std::vector<Settable> all = settables(unit);
   for (const Override& override : overrides) {
-    const bool known = std::any_of(all.begin(), all.end(), [&](const Settable& settable) { return settable.name == override.name; });
+    const bool known =
+        std::any_of(all.begin(), all.end(), [&](const Settable& settable) { return settable.name == override.name; });
     const bool argument = override.name.starts_with("train.optimizer.");
     if (!known && !argument) {
       report_unknown(unit, override.name, all);
       continue;
     }
     if (override.value.size() > 65536) {
-      report(unit.diagnostics, DiagnosticKind::bad_setting_value, Place{"command line"}, "the value of `{}` is too long", override.name);
+      report(unit.diagnostics, DiagnosticKind::bad_setting_value, Place{"command line"},
+             "the value of `{}` is too long", override.name);
       continue;
     }
     OverrideText& text = unit.overrides.emplace_back();

@@ -18,7 +18,8 @@ std::optional<int64_t> static_axis(Evaluator& e, ast::ExprId id) {
   if (value.is_poison()) return std::nullopt;
   int64_t axis = 0;
   if (integral(value, axis)) return axis;
-  complain(e, DiagnosticKind::not_an_integer, (*e.frame->ast)[id].span, "an axis is an integer, found {}", describe(value));
+  complain(e, DiagnosticKind::not_an_integer, (*e.frame->ast)[id].span, "an axis is an integer, found {}",
+           describe(value));
   return std::nullopt;
 }
 
@@ -45,7 +46,8 @@ std::optional<Sequences> read_sequences(Evaluator& e, const ast::Scan& scan, int
       if (!items) return std::nullopt;
       length = {static_cast<int64_t>(items->size()), 0};
       locate_nodes(e, expr.span);
-      const NodeId index = e.context.build->constant(0, TensorType{DType::i32, std::max<int64_t>(length.extent, 1), {}});
+      const NodeId index =
+          e.context.build->constant(0, TensorType{DType::i32, std::max<int64_t>(length.extent, 1), {}});
       sequences.slices.push_back(tensor_value(e.context, index));
     } else {
       const Value value = evaluate(e, id);
@@ -53,14 +55,16 @@ std::optional<Sequences> read_sequences(Evaluator& e, const ast::Scan& scan, int
       const int64_t rank = value.is_tensor() ? value.tensor().rank() : 0;
       const int64_t along = axis < 0 ? axis + rank : axis;
       if (along < 0 || along >= rank) {
-        complain(e, DiagnosticKind::scan_lengths, expr.span, "`scan` walks axis {} of a tensor, found {}", axis, describe(value));
+        complain(e, DiagnosticKind::scan_lengths, expr.span, "`scan` walks axis {} of a tensor, found {}", axis,
+                 describe(value));
         return std::nullopt;
       }
       length = value.tensor().dim(along);
       sequences.slices.push_back(slice_at_start(e, value, along, expr.span));
     }
     if (k > 0 && !(length == sequences.length)) {
-      complain(e, DiagnosticKind::scan_lengths, expr.span, "the sequences have lengths {} and {}", dim_text(sequences.length), dim_text(length));
+      complain(e, DiagnosticKind::scan_lengths, expr.span, "the sequences have lengths {} and {}",
+               dim_text(sequences.length), dim_text(length));
       return std::nullopt;
     }
     sequences.length = length;
@@ -95,7 +99,8 @@ bool check_carries(Evaluator& e, const Carries& before) {
     const bool same = left.is_tensor() && left.tensor().type == from.type && left.tensor().batch == from.batch;
     if (same) continue;
     const std::string to = left.is_tensor() ? type_text(left.tensor()) : describe(left);
-    complain(e, DiagnosticKind::carry_changes, binding->span, "carry `{}` enters as {} and leaves as {}", name, type_text(from), to);
+    complain(e, DiagnosticKind::carry_changes, binding->span, "carry `{}` enters as {} and leaves as {}", name,
+             type_text(from), to);
     fine = false;
   }
   return fine;

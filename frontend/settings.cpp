@@ -26,7 +26,8 @@ Setting name_setting(Evaluator& e, const ast::Expr& expr, const std::set<std::st
     return setting;
   }
   const Declared* declared = find_declared(e, *e.frame->file, text);
-  const bool is_static = declared != nullptr && (declared->decl().kind() == ast::DeclKind::option || declared->decl().kind() == ast::DeclKind::constant);
+  const bool is_static = declared != nullptr && (declared->decl().kind() == ast::DeclKind::option ||
+                                                 declared->decl().kind() == ast::DeclKind::constant);
   if (find_local(e, text) != nullptr || is_static) return setting_of(lookup(e, text, expr.span, false), expr.span);
   std::vector<std::string> known(names.begin(), names.end());
   for (const auto& [name, other] : e.frame->file->names) known.push_back(name);
@@ -66,14 +67,22 @@ Setting pipe_setting(Evaluator& e, Setting left, const ast::Expr& whole, const s
 
 std::optional<double> folded(ast::BinaryOp op, double a, double b) {
   switch (op) {
-    case ast::BinaryOp::add: return a + b;
-    case ast::BinaryOp::subtract: return a - b;
-    case ast::BinaryOp::multiply: return a * b;
-    case ast::BinaryOp::divide: return a / b;
-    case ast::BinaryOp::floor_divide: return std::floor(a / b);
-    case ast::BinaryOp::modulo: return a - b * std::floor(a / b);
-    case ast::BinaryOp::power: return std::pow(a, b);
-    default: return std::nullopt;
+    case ast::BinaryOp::add:
+      return a + b;
+    case ast::BinaryOp::subtract:
+      return a - b;
+    case ast::BinaryOp::multiply:
+      return a * b;
+    case ast::BinaryOp::divide:
+      return a / b;
+    case ast::BinaryOp::floor_divide:
+      return std::floor(a / b);
+    case ast::BinaryOp::modulo:
+      return a - b * std::floor(a / b);
+    case ast::BinaryOp::power:
+      return std::pow(a, b);
+    default:
+      return std::nullopt;
   }
 }
 
@@ -94,7 +103,8 @@ Setting binary_setting(Evaluator& e, ast::ExprId id, const std::set<std::string>
       continue;
     }
     Setting right = setting_of(e, node.right, names);
-    const auto number = is_number(left) && is_number(right) ? folded(node.op, left.number_value, right.number_value) : std::nullopt;
+    const auto number =
+        is_number(left) && is_number(right) ? folded(node.op, left.number_value, right.number_value) : std::nullopt;
     if (number) {
       left.number_value = *number;
       left.span = tree[link].span;
@@ -139,8 +149,10 @@ Setting setting_of(const Value& value, Span span) {
 Setting setting_of(Evaluator& e, ast::ExprId id, const std::set<std::string>& names) {
   const ast::Expr& expr = (*e.frame->ast)[id];
   switch (expr.kind()) {
-    case ast::ExprKind::name: return name_setting(e, expr, names);
-    case ast::ExprKind::binary: return binary_setting(e, id, names);
+    case ast::ExprKind::name:
+      return name_setting(e, expr, names);
+    case ast::ExprKind::binary:
+      return binary_setting(e, id, names);
     case ast::ExprKind::call: {
       const auto name = callee_name(e, expr.as<ast::Call>().callee);
       if (!name) return {};
@@ -155,7 +167,8 @@ Setting setting_of(Evaluator& e, ast::ExprId id, const std::set<std::string>& na
       for (const ast::ExprId item : expr.as<ast::List>().items) setting.items.push_back(setting_of(e, item, names));
       return setting;
     }
-    default: return setting_of(evaluate(e, id), expr.span);
+    default:
+      return setting_of(evaluate(e, id), expr.span);
   }
 }
 
@@ -191,7 +204,9 @@ const DataSettings& data_settings(Unit& unit) {
     auto* slot = setting.names.size() == 1 ? slot_of(setting.names[0].text) : nullptr;
     Setting value = read(unit.data->ast, setting.value);
     if (slot != nullptr) {
-      if (slot->has_value()) complain(e, DiagnosticKind::already_declared, setting.names[0].span, "`{}` is set twice", setting.names[0].text);
+      if (slot->has_value())
+        complain(e, DiagnosticKind::already_declared, setting.names[0].span, "`{}` is set twice",
+                 setting.names[0].text);
       *slot = std::move(value);
       continue;
     }
@@ -202,7 +217,8 @@ const DataSettings& data_settings(Unit& unit) {
       const bool twice = std::any_of(settings.fields.begin(), settings.fields.end(), [&](const DataBinding& other) {
         return std::find(other.names.begin(), other.names.end(), name.text) != other.names.end();
       });
-      if (twice) complain(e, DiagnosticKind::already_declared, name.span, "the field `{}` is declared twice", name.text);
+      if (twice)
+        complain(e, DiagnosticKind::already_declared, name.span, "the field `{}` is declared twice", name.text);
     }
     settings.fields.push_back(std::move(binding));
   }

@@ -8,8 +8,8 @@
 
 namespace nnc {
 
-// An expression of the current frame as a setting. `names`: what may be referred to besides options and constants (fields,
-// words such as bf16). Errors: poison becomes Setting::none, reported.
+// An expression of the current frame as a setting. `names`: what may be referred to besides options and constants
+// (fields, words such as bf16). Errors: poison becomes Setting::none, reported.
 Setting setting_of(Evaluator& e, ast::ExprId id, const std::set<std::string>& names);
 
 // A static value as a setting; none if it is of no such kind.

@@ -95,17 +95,29 @@ void run_yield(Evaluator& e, const ast::Yield& stmt, Span span) {
 
 void run_statement(Evaluator& e, const ast::Stmt& stmt) {
   switch (stmt.kind()) {
-    case ast::StmtKind::bind: return run_bind(e, stmt.as<ast::Bind>(), stmt.span);
-    case ast::StmtKind::assign: return write_state(e, stmt.as<ast::Assign>(), stmt.span);
-    case ast::StmtKind::return_: return run_return(e, stmt.as<ast::Return>().values, stmt.span);
-    case ast::StmtKind::yield: return run_yield(e, stmt.as<ast::Yield>(), stmt.span);
-    case ast::StmtKind::require: return run_require(e, stmt.as<ast::Require>());
-    case ast::StmtKind::declare_state: return declare_state(e, stmt.as<ast::DeclareState>(), stmt.span);
-    case ast::StmtKind::declare_input: return declare_input(e, stmt.as<ast::DeclareInput>(), stmt.span);
-    case ast::StmtKind::declare_result: return declare_result(e, stmt.as<ast::DeclareResult>(), stmt.span);
-    case ast::StmtKind::if_: return run_if(e, stmt.as<ast::If>());
-    case ast::StmtKind::for_: return run_for(e, stmt.as<ast::For>());
-    case ast::StmtKind::scan: evaluate(e, stmt.as<ast::ScanStmt>().scan); return;
+    case ast::StmtKind::bind:
+      return run_bind(e, stmt.as<ast::Bind>(), stmt.span);
+    case ast::StmtKind::assign:
+      return write_state(e, stmt.as<ast::Assign>(), stmt.span);
+    case ast::StmtKind::return_:
+      return run_return(e, stmt.as<ast::Return>().values, stmt.span);
+    case ast::StmtKind::yield:
+      return run_yield(e, stmt.as<ast::Yield>(), stmt.span);
+    case ast::StmtKind::require:
+      return run_require(e, stmt.as<ast::Require>());
+    case ast::StmtKind::declare_state:
+      return declare_state(e, stmt.as<ast::DeclareState>(), stmt.span);
+    case ast::StmtKind::declare_input:
+      return declare_input(e, stmt.as<ast::DeclareInput>(), stmt.span);
+    case ast::StmtKind::declare_result:
+      return declare_result(e, stmt.as<ast::DeclareResult>(), stmt.span);
+    case ast::StmtKind::if_:
+      return run_if(e, stmt.as<ast::If>());
+    case ast::StmtKind::for_:
+      return run_for(e, stmt.as<ast::For>());
+    case ast::StmtKind::scan:
+      evaluate(e, stmt.as<ast::ScanStmt>().scan);
+      return;
   }
 }
 
@@ -136,7 +148,8 @@ void bind_names(Evaluator& e, const std::vector<ast::Name>& names, Value value, 
   }
   const bool fits = value.is_list() && value.items().size() == names.size();
   if (!fits && !value.is_poison()) {
-    complain(e, DiagnosticKind::wrong_count, value_span, "{} names need {} values, found {}", names.size(), names.size(), describe(value));
+    complain(e, DiagnosticKind::wrong_count, value_span, "{} names need {} values, found {}", names.size(),
+             names.size(), describe(value));
   }
   for (size_t k = 0; k < names.size(); ++k) {
     Value item = fits ? value.items()[k] : Value(Poison{});

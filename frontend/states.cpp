@@ -24,38 +24,51 @@ std::string full_name(LayerInstance& layer, const std::string& name) {
 // One full name belongs to one declaration of one layer.
 bool claim(Evaluator& e, const std::string& full, const ast::Name& name) {
   const Span at = blame(e, name.span);
-  const auto [owner, fresh] = e.run->state_owners.try_emplace(full, std::pair{static_cast<const LayerInstance*>(e.frame->layer), name.span});
+  const auto [owner, fresh] =
+      e.run->state_owners.try_emplace(full, std::pair{static_cast<const LayerInstance*>(e.frame->layer), name.span});
   if (fresh || (owner->second.first == e.frame->layer && owner->second.second == name.span)) return true;
   Diagnostic& error = complain(e, DiagnosticKind::same_parameter, at, "two parameters are named `{}`", full);
   label_origin(e, error, owner->second.second, "the other one");
-  error.help("bind each layer to a name of its own; layers made in a loop belong in a list, `[Linear(8) for _ in 0..3]`");
+  error.help(
+      "bind each layer to a name of its own; layers made in a loop belong in a list, `[Linear(8) for _ in 0..3]`");
   return false;
 }
 
 std::optional<TensorType> state_type(Evaluator& e, const ast::DeclareState& stmt, Span span) {
   if (!stmt.type) {
-    complain(e, DiagnosticKind::shape_mismatch, span, "the state needs a type").help("write its shape: `state count: [] = zeros()`");
+    complain(e, DiagnosticKind::shape_mismatch, span, "the state needs a type")
+        .help("write its shape: `state count: [] = zeros()`");
     return std::nullopt;
   }
   std::vector<Dim> dims;
   auto type = known_type(e, (*e.frame->ast)[stmt.type], dims);
   if (type && stmt.trained && !is_float(type->dtype)) {
-    complain(e, DiagnosticKind::dtype_mismatch, (*e.frame->ast)[stmt.type].span, "a `param` is trained, so it must be a float tensor")
+    complain(e, DiagnosticKind::dtype_mismatch, (*e.frame->ast)[stmt.type].span,
+             "a `param` is trained, so it must be a float tensor")
         .help("a `state` may hold integers");
     return std::nullopt;
   }
   return type;
 }
 
-void declare_one(Evaluator& e, const ast::DeclareState& stmt, const ast::Name& name, const TensorType& type, const Factors& own) {
+void bind_poison(Evaluator& e, const ast::Name& name) {
+  e.frame->scopes.back()[name.text] = Binding{Binding::local, Value(Poison{}), {}, name.span};
+}
+
+void declare_one(Evaluator& e, const ast::DeclareState& stmt, const ast::Name& name, const TensorType& type,
+                 const Factors& own) {
   const std::string full = full_name(*e.frame->layer, name.text);
-  if (!claim(e, full, name)) return;
+  if (!claim(e, full, name)) {
+    e.frame->failed = true;  // every other parameter of the layer would clash too
+    return bind_poison(e, name);
+  }
   StateId id = e.program.find_state(full);
   if (id && e.program[id].type != type) {
-    complain(e, DiagnosticKind::shared_shape, blame(e, name.span), "`{}` would be {} here, but it is {} already", full, to_string(type),
-             to_string(e.program[id].type))
+    complain(e, DiagnosticKind::shared_shape, blame(e, name.span), "`{}` would be {} here, but it is {} already", full,
+             to_string(type), to_string(e.program[id].type))
         .help("a layer applied twice shares its parameters: make two layers, or feed both the same shape");
-    return;
+    e.frame->failed = true;
+    return bind_poison(e, name);
   }
   if (!id) {
     const Factors factors = factors_of(e.frame->layer, own);
@@ -131,19 +144,23 @@ bool initialise_by(Evaluator& e, StateId id, ast::ExprId init) {
 }
 
 void declare_state(Evaluator& e, const ast::DeclareState& stmt, Span span) {
-  const bool allowed = e.frame->layer != nullptr && (e.frame->kind == Frame::layer_body || e.frame->kind == Frame::model) && e.frame->scan_scope == 0;
+  const bool allowed = e.frame->layer != nullptr &&
+                       (e.frame->kind == Frame::layer_body || e.frame->kind == Frame::model) &&
+                       e.frame->scan_scope == 0;
   if (!allowed) {
-    complain(e, DiagnosticKind::misplaced_statement, span, "`{}` stands in a layer or a model", stmt.trained ? "param" : "state");
+    complain(e, DiagnosticKind::misplaced_statement, span, "`{}` stands in a layer or a model",
+             stmt.trained ? "param" : "state");
     e.frame->failed = true;
     return;
   }
   const auto own = read_attributes(e, stmt.attributes);
   const auto type = own ? state_type(e, stmt, span) : std::nullopt;
   for (const ast::Name& name : stmt.names) {
+    if (e.frame->failed) return;
     if (type) {
       declare_one(e, stmt, name, *type, *own);
     } else {
-      e.frame->scopes.back()[name.text] = Binding{Binding::local, Value(Poison{}), {}, name.span};
+      bind_poison(e, name);
     }
   }
 }
@@ -167,16 +184,20 @@ NodeId read_state(Evaluator& e, StateId id) {
 void write_state(Evaluator& e, const ast::Assign& stmt, Span span) {
   Binding* binding = find_local(e, stmt.target.text);
   const bool updating = e.frame->kind == Frame::optimizer;
-  const bool is_state = binding != nullptr && (binding->kind == Binding::variable || (updating && binding->kind == Binding::param));
+  const bool is_state =
+      binding != nullptr && (binding->kind == Binding::variable || (updating && binding->kind == Binding::param));
   if (e.frame->scan_scope > 0 || !(e.frame->kind == Frame::layer_body || e.frame->kind == Frame::model || updating)) {
-    complain(e, DiagnosticKind::misplaced_statement, span, "`<-` writes a state of its own layer; it stands neither in functions nor in `scan`");
+    complain(e, DiagnosticKind::misplaced_statement, span,
+             "`<-` writes a state of its own layer; it stands neither in functions nor in `scan`");
     return;
   }
   if (!is_state) {
     if (binding != nullptr && binding->value.is_poison() && binding->kind == Binding::local) return;
-    Diagnostic& error = complain(e, DiagnosticKind::wrong_kind, stmt.target.span, "`{}` is not a state of this layer", stmt.target.text);
-    error.help(binding != nullptr && binding->kind == Binding::param ? "a `param` is written by the optimizer only"
-                                                                       : fmt::format("a name is bound with `{} = …`", stmt.target.text));
+    Diagnostic& error = complain(e, DiagnosticKind::wrong_kind, stmt.target.span, "`{}` is not a state of this layer",
+                                 stmt.target.text);
+    error.help(binding != nullptr && binding->kind == Binding::param
+                   ? "a `param` is written by the optimizer only"
+                   : fmt::format("a name is bound with `{} = …`", stmt.target.text));
     return;
   }
   if (!e.context.training) return;

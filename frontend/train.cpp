@@ -10,7 +10,8 @@ namespace nnc {
 namespace {
 
 const std::vector<std::string>& train_keys() {
-  static const std::vector<std::string> keys{"optimizer", "batch", "epochs", "stop", "seed", "clip", "accumulate", "average", "precision", "init_from"};
+  static const std::vector<std::string> keys{"optimizer", "batch",      "epochs",  "stop",      "seed",
+                                             "clip",      "accumulate", "average", "precision", "init_from"};
   return keys;
 }
 
@@ -24,8 +25,10 @@ struct Reader {
 
   std::optional<int64_t> whole(const Setting& setting, const char* key, int64_t least) {
     int64_t value = 0;
-    if (setting.kind == Setting::number && integral(number_value(setting.number_value), value) && value >= least) return value;
-    if (setting.kind != Setting::none) fault(setting.span, fmt::format("`{}` must be an integer of at least {}", key, least), "for example 32");
+    if (setting.kind == Setting::number && integral(number_value(setting.number_value), value) && value >= least)
+      return value;
+    if (setting.kind != Setting::none)
+      fault(setting.span, fmt::format("`{}` must be an integer of at least {}", key, least), "for example 32");
     return std::nullopt;
   }
 
@@ -47,16 +50,19 @@ struct Reader {
       settings.batch_size = 1;
     } else if (call && setting.text == "mini" && argument(setting, 0, "size") != nullptr) {
       settings.batch = BatchKind::mini;
-      if (const auto size = whole(*argument(setting, 0, "size"), "batch", 1)) settings.batch_size = std::min<int64_t>(*size, int64_t{1} << 31);
+      if (const auto size = whole(*argument(setting, 0, "size"), "batch", 1))
+        settings.batch_size = std::min<int64_t>(*size, int64_t{1} << 31);
     } else if (setting.kind != Setting::none) {
       fault(setting.span, "`batch` must say how rows are grouped", help);
     }
   }
 
   void read_stop(const Setting& setting) {
-    const Setting* name = setting.kind == Setting::call && setting.text == "early" ? argument(setting, 0, "name") : nullptr;
+    const Setting* name =
+        setting.kind == Setting::call && setting.text == "early" ? argument(setting, 0, "name") : nullptr;
     if (name == nullptr || name->kind != Setting::string) {
-      if (setting.kind != Setting::none) fault(setting.span, "`stop` must name what to watch", "`early(\"val.loss\", patience = 10)`");
+      if (setting.kind != Setting::none)
+        fault(setting.span, "`stop` must name what to watch", "`early(\"val.loss\", patience = 10)`");
       return;
     }
     StopSetting stop;
@@ -68,18 +74,22 @@ struct Reader {
       if (value) stop.patience = static_cast<double>(*value);
     }
     if (const Setting* mode = argument(setting, 2, "mode")) {
-      if (mode->kind != Setting::string || (mode->text != "min" && mode->text != "max")) fault(mode->span, "`mode` must be \"min\" or \"max\"", "\"max\" for an accuracy");
+      if (mode->kind != Setting::string || (mode->text != "min" && mode->text != "max"))
+        fault(mode->span, "`mode` must be \"min\" or \"max\"", "\"max\" for an accuracy");
       stop.maximize = mode->text == "max";
     }
-    if (const Setting* restore = argument(setting, 3, "restore")) stop.restore = restore->kind == Setting::boolean && restore->boolean_value;
+    if (const Setting* restore = argument(setting, 3, "restore"))
+      stop.restore = restore->kind == Setting::boolean && restore->boolean_value;
     settings.stop = std::move(stop);
   }
 
   void read_clip(const Setting& setting) {
     settings.clip_span = setting.span;
-    const bool call = setting.kind == Setting::call && (setting.text == "norm" || setting.text == "value") && setting.items.size() == 1;
+    const bool call = setting.kind == Setting::call && (setting.text == "norm" || setting.text == "value") &&
+                      setting.items.size() == 1;
     if (!call || setting.items[0].kind != Setting::number || !(setting.items[0].number_value > 0)) {
-      if (setting.kind != Setting::none) fault(setting.span, "`clip` must be a limit for gradients", "`norm(1.0)` or `value(0.5)`");
+      if (setting.kind != Setting::none)
+        fault(setting.span, "`clip` must be a limit for gradients", "`norm(1.0)` or `value(0.5)`");
       return;
     }
     settings.clip = setting.text == "norm" ? Clip::norm : Clip::value;
@@ -88,7 +98,8 @@ struct Reader {
 
   void read_average(const Setting& setting) {
     settings.average_span = setting.span;
-    const Setting* decay = setting.kind == Setting::call && setting.text == "ema" ? argument(setting, 0, "decay") : nullptr;
+    const Setting* decay =
+        setting.kind == Setting::call && setting.text == "ema" ? argument(setting, 0, "decay") : nullptr;
     if (decay != nullptr && decay->kind == Setting::number && decay->number_value > 0 && decay->number_value < 1) {
       settings.average = decay->number_value;
     } else if (setting.kind != Setting::none) {
@@ -120,8 +131,10 @@ struct Reader {
     }
     if (key == "init_from") {
       settings.init_from_span = setting.span;
-      if (setting.kind == Setting::string) settings.init_from = setting.text;
-      else if (setting.kind != Setting::none) fault(setting.span, "`init_from` must be the path of a weight file", "`init_from = \"weights.safetensors\"`");
+      if (setting.kind == Setting::string)
+        settings.init_from = setting.text;
+      else if (setting.kind != Setting::none)
+        fault(setting.span, "`init_from` must be the path of a weight file", "`init_from = \"weights.safetensors\"`");
     }
   }
 };
@@ -139,7 +152,8 @@ std::optional<Written> find_setting(const Unit& unit, const std::string& key) {
   }
   if (unit.train == nullptr) return std::nullopt;
   for (const ast::Setting& setting : unit.train->decl().as<ast::Train>().settings) {
-    if (setting.names.size() == 1 && setting.names[0].text == key) return Written{unit.train->ast, setting.value, (*unit.train->ast)[setting.value].span};
+    if (setting.names.size() == 1 && setting.names[0].text == key)
+      return Written{unit.train->ast, setting.value, (*unit.train->ast)[setting.value].span};
   }
   return std::nullopt;
 }
@@ -161,7 +175,8 @@ void check_keys(Evaluator& e) {
 
 const std::vector<ast::Parameter>& parameters_of(const Declared& declared) {
   const ast::Decl& decl = declared.decl();
-  return decl.kind() == ast::DeclKind::optimizer ? decl.as<ast::Optimizer>().parameters : decl.as<ast::Schedule>().parameters;
+  return decl.kind() == ast::DeclKind::optimizer ? decl.as<ast::Optimizer>().parameters
+                                                 : decl.as<ast::Schedule>().parameters;
 }
 
 // Replaces the argument `path` (after "train.optimizer.") of a call by the override's value.
@@ -175,7 +190,8 @@ Value with_argument(Evaluator& e, const Value& call, std::string_view path, cons
         }()));
     return Value(Poison{});
   };
-  const bool callable = call.is<std::shared_ptr<const Callable>>() && call.as<std::shared_ptr<const Callable>>()->declaration != nullptr;
+  const bool callable =
+      call.is<std::shared_ptr<const Callable>>() && call.as<std::shared_ptr<const Callable>>()->declaration != nullptr;
   const std::string prefix = given.name.substr(0, given.name.size() - path.size());
   if (!callable) return fail({}, prefix);
   Callable changed = *call.as<std::shared_ptr<const Callable>>();
@@ -183,7 +199,8 @@ Value with_argument(Evaluator& e, const Value& call, std::string_view path, cons
   const auto infos = parameter_infos(parameters_of(*static_cast<const Declared*>(changed.declaration)));
   const size_t dot = path.find('.');
   const std::string name(path.substr(0, dot));
-  const auto found = std::find_if(infos.begin(), infos.end(), [&](const ParameterInfo& info) { return info.name == name; });
+  const auto found =
+      std::find_if(infos.begin(), infos.end(), [&](const ParameterInfo& info) { return info.name == name; });
   if (found == infos.end()) {
     std::vector<std::string> known;
     for (const ParameterInfo& info : infos) known.push_back(info.name);
@@ -224,10 +241,13 @@ Value optimizer_value(Evaluator& e) {
   frame.scopes.front()["steps"] = Binding{Binding::parameter, number_value(e.steps), {}, {}};
   frame.scopes.front()["steps_per_epoch"] = Binding{Binding::parameter, number_value(e.steps_per_epoch), {}, {}};
   Value value = within(e, frame, [&] { return evaluate(e, written->expr); });
-  const bool optimizer = value.is<std::shared_ptr<const Callable>>() && value.as<std::shared_ptr<const Callable>>()->kind == Callable::optimizer;
+  const bool optimizer = value.is<std::shared_ptr<const Callable>>() &&
+                         value.as<std::shared_ptr<const Callable>>()->kind == Callable::optimizer;
   if (!optimizer) {
     if (!value.is_poison()) {
-      complain(e, DiagnosticKind::bad_train_setting, written->span, "`optimizer` must be an optimizer, found {}", describe(value)).help("`Adam(lr = 1e-3)`");
+      complain(e, DiagnosticKind::bad_train_setting, written->span, "`optimizer` must be an optimizer, found {}",
+               describe(value))
+          .help("`Adam(lr = 1e-3)`");
     }
     return Value(Poison{});
   }
@@ -263,7 +283,8 @@ const TrainSettings& train_settings(Unit& unit) {
     const Value value = optimizer_value(e);
     if (!value.is_poison()) settings.optimizer = value.as<std::shared_ptr<const Callable>>()->name;
   } else if (settings.present) {
-    complain(e, DiagnosticKind::no_optimizer, settings.span, "`train` sets no optimizer").help("`optimizer = Adam(lr = 1e-3)`");
+    complain(e, DiagnosticKind::no_optimizer, settings.span, "`train` sets no optimizer")
+        .help("`optimizer = Adam(lr = 1e-3)`");
   }
   return settings;
 }

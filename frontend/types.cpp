@@ -9,7 +9,6 @@ namespace nnc {
 
 namespace {
 
-
 struct Pattern {
   const ast::TypeExpr* type = nullptr;
   size_t before = 0;  // dims before the ellipsis; all of them if there is none
@@ -47,7 +46,8 @@ void bind_dim(Evaluator& e, ast::ExprId id, Dim dim) {
 }
 
 void report_shape(Evaluator& e, const TypedValue& typed, const Tensor& tensor, std::string_view expected) {
-  Diagnostic& error = complain(e, DiagnosticKind::shape_mismatch, typed.span, "{} must be {}, found {}", typed.shown, expected, type_text(tensor));
+  Diagnostic& error = complain(e, DiagnosticKind::shape_mismatch, typed.span, "{} must be {}, found {}", typed.shown,
+                               expected, type_text(tensor));
   const Span declared = (*e.frame->ast)[typed.type].span;
   label_origin(e, error, declared, "declared here");
   if (typed.value->origin != typed.span) label_origin(e, error, typed.value->origin, type_text(tensor));
@@ -70,7 +70,8 @@ bool bind_free(Evaluator& e, const TypedValue& typed) {
   }
   if (pattern.ellipsis && !e.frame->ellipsis) {
     e.frame->ellipsis.emplace();
-    for (size_t k = pattern.before; k < rank - pattern.after; ++k) e.frame->ellipsis->push_back(tensor.dim(static_cast<int64_t>(k)));
+    for (size_t k = pattern.before; k < rank - pattern.after; ++k)
+      e.frame->ellipsis->push_back(tensor.dim(static_cast<int64_t>(k)));
   }
   if (tensor.type.bound > 0) bind_size(e, type.bound, Number{static_cast<double>(tensor.type.bound)});
   return true;
@@ -79,7 +80,8 @@ bool bind_free(Evaluator& e, const TypedValue& typed) {
 bool check_bound(Evaluator& e, const TypedValue& typed, const ast::TypeExpr& type, const Tensor& tensor) {
   if (!type.bound) return true;
   if (tensor.type.bound == 0) {
-    complain(e, DiagnosticKind::dtype_mismatch, typed.span, "{} needs integers with a known bound, found {}", typed.shown, type_text(tensor))
+    complain(e, DiagnosticKind::dtype_mismatch, typed.span, "{} needs integers with a known bound, found {}",
+             typed.shown, type_text(tensor))
         .help("`i32<n>` comes from labels and categories of the data, `argmax`, `arange` and `randint`");
     return false;
   }
@@ -87,11 +89,14 @@ bool check_bound(Evaluator& e, const TypedValue& typed, const ast::TypeExpr& typ
   if (!bound) return false;
   if (tensor.type.bound <= *bound) return true;
   const bool classes = bare_name(e, type.bound) != nullptr;
-  const std::string shown = in_prelude(e, typed.span) ? typed.shown : fmt::format("`{}`", text_of(e.unit.sources, typed.span));
+  const std::string shown =
+      in_prelude(e, typed.span) ? typed.shown : fmt::format("`{}`", text_of(e.unit.sources, typed.span));
   if (classes) {
-    complain(e, DiagnosticKind::label_bound, typed.span, "{} classes predicted, but {} holds labels below {}", *bound, shown, tensor.type.bound);
+    complain(e, DiagnosticKind::label_bound, typed.span, "{} classes predicted, but {} holds labels below {}", *bound,
+             shown, tensor.type.bound);
   } else {
-    complain(e, DiagnosticKind::label_bound, typed.span, "labels below {} are needed, but {} holds labels below {}", *bound, shown, tensor.type.bound);
+    complain(e, DiagnosticKind::label_bound, typed.span, "labels below {} are needed, but {} holds labels below {}",
+             *bound, shown, tensor.type.bound);
   }
   return false;
 }
@@ -175,31 +180,45 @@ bool check_tensor(Evaluator& e, const TypedValue& typed, const ast::TypeExpr& ty
 
 const char* kind_text(ast::TypeKind kind) {
   switch (kind) {
-    case ast::TypeKind::static_int: return "an integer";
-    case ast::TypeKind::static_float: return "a number";
-    case ast::TypeKind::static_bool: return "true or false";
-    case ast::TypeKind::static_string: return "a string";
-    case ast::TypeKind::static_list: return "a list";
-    case ast::TypeKind::static_fn: return "a function or layer";
-    case ast::TypeKind::tensor: break;
+    case ast::TypeKind::static_int:
+      return "an integer";
+    case ast::TypeKind::static_float:
+      return "a number";
+    case ast::TypeKind::static_bool:
+      return "true or false";
+    case ast::TypeKind::static_string:
+      return "a string";
+    case ast::TypeKind::static_list:
+      return "a list";
+    case ast::TypeKind::static_fn:
+      return "a function or layer";
+    case ast::TypeKind::tensor:
+      break;
   }
   return "a tensor";
 }
 
 bool is_applicable(const Value& value) {
   if (value.is<std::shared_ptr<const Callable>>() || value.is<std::shared_ptr<LayerInstance>>()) return true;
-  return value.is_list() && std::all_of(value.items().begin(), value.items().end(), [](const Value& item) { return is_applicable(item); });
+  return value.is_list() &&
+         std::all_of(value.items().begin(), value.items().end(), [](const Value& item) { return is_applicable(item); });
 }
 
 bool has_kind(ast::TypeKind kind, const Value& value) {
   switch (kind) {
     case ast::TypeKind::static_int:
-    case ast::TypeKind::static_float: return value.is_number();
-    case ast::TypeKind::static_bool: return value.is<bool>();
-    case ast::TypeKind::static_string: return value.is<std::string>();
-    case ast::TypeKind::static_list: return value.is_list();
-    case ast::TypeKind::static_fn: return is_applicable(value);
-    case ast::TypeKind::tensor: break;
+    case ast::TypeKind::static_float:
+      return value.is_number();
+    case ast::TypeKind::static_bool:
+      return value.is<bool>();
+    case ast::TypeKind::static_string:
+      return value.is<std::string>();
+    case ast::TypeKind::static_list:
+      return value.is_list();
+    case ast::TypeKind::static_fn:
+      return is_applicable(value);
+    case ast::TypeKind::tensor:
+      break;
   }
   return value.is_tensor() || value.is_number();
 }
@@ -220,10 +239,14 @@ bool check_static_kind(Evaluator& e, ast::TypeKind kind, const Value& value, Spa
 
 DType dtype_of(const Evaluator& e, ast::ElementType element) {
   switch (element) {
-    case ast::ElementType::compute: return e.context.compute_type;
-    case ast::ElementType::f32: return DType::f32;
-    case ast::ElementType::i32: return DType::i32;
-    case ast::ElementType::boolean: return DType::boolean;
+    case ast::ElementType::compute:
+      return e.context.compute_type;
+    case ast::ElementType::f32:
+      return DType::f32;
+    case ast::ElementType::i32:
+      return DType::i32;
+    case ast::ElementType::boolean:
+      return DType::boolean;
   }
   return DType::f32;
 }
@@ -262,7 +285,8 @@ std::optional<int64_t> known_extent(Evaluator& e, ast::ExprId size, int64_t* bat
     return std::nullopt;
   }
   if (extent < 1 || extent > max_extent) {
-    complain(e, DiagnosticKind::wrong_kind, expr.span, "a size must be at least 1 and at most 2^31 - 1, found {}", extent);
+    complain(e, DiagnosticKind::wrong_kind, expr.span, "a size must be at least 1 and at most 2^31 - 1, found {}",
+             extent);
     return std::nullopt;
   }
   if (batch_multiple != nullptr) *batch_multiple = value.as<Number>().batch_multiple;
@@ -284,7 +308,8 @@ std::optional<TensorType> known_type(Evaluator& e, const ast::TypeExpr& type, st
     result.dims.push_back(dim.extent);
     elements *= static_cast<double>(dim.extent);
     if (dim.extent < 0 || dim.batch_multiple > 0) {
-      complain(e, DiagnosticKind::batch_in_state, type.span, "a shape that outlives the batch cannot depend on its size");
+      complain(e, DiagnosticKind::batch_in_state, type.span,
+               "a shape that outlives the batch cannot depend on its size");
       return std::nullopt;
     }
   }

@@ -49,10 +49,14 @@ namespace {
 std::string describe_callable(const Callable& callable) {
   switch (callable.kind) {
     case Callable::builtin:
-    case Callable::function: return fmt::format("the function `{}`", callable.name);
-    case Callable::layer: return fmt::format("the layer `{}`", callable.name);
-    case Callable::optimizer: return fmt::format("the optimizer `{}`", callable.name);
-    case Callable::schedule: return fmt::format("the schedule `{}`", callable.name);
+    case Callable::function:
+      return fmt::format("the function `{}`", callable.name);
+    case Callable::layer:
+      return fmt::format("the layer `{}`", callable.name);
+    case Callable::optimizer:
+      return fmt::format("the optimizer `{}`", callable.name);
+    case Callable::schedule:
+      return fmt::format("the schedule `{}`", callable.name);
   }
   return "a function";
 }
@@ -61,11 +65,14 @@ std::string describe_callable(const Callable& callable) {
 
 std::string describe(const Value& value) {
   if (value.is_tensor()) return type_text(value.tensor());
-  if (value.is_number()) return value.as<Number>().of_batch ? "a number that depends on the batch size" : fmt::format("{}", value.number());
+  if (value.is_number())
+    return value.as<Number>().of_batch ? "a number that depends on the batch size" : fmt::format("{}", value.number());
   if (value.is<bool>()) return value.as<bool>() ? "true" : "false";
   if (value.is<std::string>()) return fmt::format("\"{}\"", value.as<std::string>());
-  if (value.is_list()) return fmt::format("{} of {}", value.as<List>().results ? "results" : "a list", value.items().size());
-  if (value.is<std::shared_ptr<const Callable>>()) return describe_callable(*value.as<std::shared_ptr<const Callable>>());
+  if (value.is_list())
+    return fmt::format("{}{}", value.as<List>().results ? "several results, " : "a list of ", value.items().size());
+  if (value.is<std::shared_ptr<const Callable>>())
+    return describe_callable(*value.as<std::shared_ptr<const Callable>>());
   if (value.is<std::shared_ptr<LayerInstance>>()) return "a layer";
   if (value.is<Range>()) return "a range";
   return "nothing";

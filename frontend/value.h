@@ -25,8 +25,8 @@ struct None {};
 // Its cause has been reported. Whatever meets poison is poison, silently.
 struct Poison {};
 
-// A static number. `batch` in tensor expressions is a number too, but a marked one: it may size an axis (and then makes it
-// a batch axis again), it may be calculated with, it may not decide an `if`, a range or an index.
+// A static number. `batch` in tensor expressions is a number too, but a marked one: it may size an axis (and then makes
+// it a batch axis again), it may be calculated with, it may not decide an `if`, a range or an index.
 struct Number {
   double value = 0;
   int64_t batch_multiple = 0;  // k: this is k * batch; 0: it is not a multiple of the batch
@@ -73,8 +73,14 @@ struct Value {
   Value() = default;
   Value(Data held, Span from = {}) : data(std::move(held)), origin(from) {}  // NOLINT: any alternative is a value
 
-  template <class T> bool is() const { return std::holds_alternative<T>(data); }
-  template <class T> const T& as() const { return std::get<T>(data); }
+  template <class T>
+  bool is() const {
+    return std::holds_alternative<T>(data);
+  }
+  template <class T>
+  const T& as() const {
+    return std::get<T>(data);
+  }
   bool is_poison() const { return is<Poison>(); }
   bool is_none() const { return is<None>(); }
   bool is_number() const { return is<Number>(); }
@@ -105,9 +111,9 @@ struct Argument {
   std::string name;  // empty: positional
 };
 
-// A function, layer, optimizer or schedule with some arguments already given. A `Linear` in the text is a Callable; so is
-// `leaky_relu(negative_slope = 0.1)` (waits for its first argument), `normal(0.02)` (waits for a shape),
-// `Adam(lr = 1e-3)` (waits for a parameter) and `cosine(1e-3)` (waits for a step).
+// A function, layer, optimizer or schedule with some arguments already given. A `Linear` in the text is a Callable; so
+// is `leaky_relu(negative_slope = 0.1)` (waits for its first argument), `normal(0.02)` (waits for a shape), `Adam(lr =
+// 1e-3)` (waits for a parameter) and `cosine(1e-3)` (waits for a step).
 struct Callable {
   enum Kind : uint8_t { builtin, function, layer, optimizer, schedule };
   Kind kind = builtin;
@@ -115,8 +121,8 @@ struct Callable {
   const Builtin* native = nullptr;
   const void* declaration = nullptr;  // FnDecl, LayerDecl, … of ast.h, by kind
   std::vector<Argument> given;        // kept from a first call
-  bool called = false;                // `f(…)` stands in the text: `given` is complete but for what the callee waits for
-  bool waits_for_shape = false;       // an initialiser: applied by `param`, `state` to the declared shape
+  bool called = false;           // `f(…)` stands in the text: `given` is complete but for what the callee waits for
+  bool waits_for_shape = false;  // an initialiser: applied by `param`, `state` to the declared shape
 };
 
 }  // namespace nnc

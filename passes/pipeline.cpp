@@ -32,7 +32,7 @@ constexpr PassInfo kPasses[] = {
     {"fold_constants", "graph", "evaluate what is known"},
     {"fold_movement", "graph", "fold transposes into the index maps of products"},
     {"merge_duplicates", "graph", "compute equal values once"},
-    {"remove_dead", "graph", "drop what nothing needs"},
+    {"remove_dead", "graph", "drop what nothing needs", true},
     {"fix_orders", "graph", "choose the order of every reduction", true},
     {"choose_layouts", "plan", "lay out the states as their products read them", true},
     {"form_regions", "plan", "group nodes that share a kernel", true},
@@ -92,6 +92,7 @@ class Pipeline {
     lowered_.module = {};
     StateLayouts layouts;
     time("choose_layouts", [&] { layouts = choose_layouts(program, options_.target, enabled("choose_layouts"), needs); });
+    if (options_.dump && options_.dump_after == "choose_layouts") options_.dump("choose_layouts", print(states_alone(layouts)));
     start_module(layouts);
     const LayoutNeeds before = needs;
     std::vector<std::vector<Role>> roles;
@@ -111,11 +112,7 @@ class Pipeline {
     }
     const bool mirrors = std::any_of(layouts.entries.begin(), layouts.entries.end(), [](const auto& entry) { return !entry.mirrors.empty(); });
     if (mirrors) {
-      Plan& plan = lowered_.plans.emplace_back();
-      plan.program = &program;
-      plan.graph.name = "refresh";
-      plan.target = options_.target;
-      plan_refresh(plan, layouts);
+      Plan& plan = lowered_.plans.emplace_back(states_alone(layouts));
       roles.push_back(node_roles(plan.graph, true));
       finish_plan(plan);
     }
@@ -135,6 +132,16 @@ class Pipeline {
     }
     after_lowering();
     return true;
+  }
+
+  // What choose_layouts made, as a plan: the states, and how their mirrors are rebuilt.
+  Plan states_alone(const StateLayouts& layouts) const {
+    Plan plan;
+    plan.program = lowered_.program.get();
+    plan.graph.name = "refresh";
+    plan.target = options_.target;
+    plan_refresh(plan, layouts);
+    return plan;
   }
 
   void finish_plan(Plan& plan) {

@@ -54,6 +54,15 @@ Value detach(Context& context, const CallArguments& arguments) {
   return made(context, context.build->detach(x.node), dims_of(x));
 }
 
+// Whether a bool was decided by scalar arithmetic (`step > 100`), so that what it chooses among is that too.
+bool decided_by_scalars(const Graph& graph, NodeId node) {
+  auto is_logic = [](Op op) { return op == Op::logical_and || op == Op::logical_or || op == Op::logical_not; };
+  while (is_logic(graph[node].op)) node = graph[node].operands[0];
+  if (graph[node].op != Op::compare || graph.type(node).rank() > 0) return false;
+  DType dtype = graph.type(graph[node].operands[0]).dtype;
+  return dtype == DType::i64 || dtype == DType::f64;
+}
+
 // where(condition, a, b)
 Value where(Context& context, const CallArguments& arguments) {
   const Value& condition = arguments[0];
@@ -71,6 +80,9 @@ Value where(Context& context, const CallArguments& arguments) {
   // Scalar arithmetic that meets only a condition with axes has met a tensor.
   if (condition.tensor().rank() > 0 && (*dtype == DType::f64 || *dtype == DType::i64)) {
     dtype = *dtype == DType::f64 ? context.compute_type : DType::i32;
+  }
+  if (!arguments[1].is_tensor() && !arguments[2].is_tensor() && decided_by_scalars(context.build->graph(), condition.tensor().node)) {
+    dtype = DType::f64;
   }
   auto dims = meet_shapes(context, all, "", arguments.call);
   if (!dims) return poison();

@@ -11,6 +11,7 @@ namespace {
 // What one axis keeps: `count` elements from `first`, `step` apart (negative: backwards).
 struct AxisSlice {
   int64_t first = 0, count = 1, step = 1;
+  bool whole = false;  // no bound was written: a batch axis stays one
 };
 
 std::optional<int64_t> bound_from(Context& context, const Value& value, int64_t extent, int64_t otherwise, int64_t low, int64_t high,
@@ -85,7 +86,7 @@ std::optional<Selection> selection_of(Context& context, const Tensor& x, const s
   Selection selection;
   auto keep_axes = [&](int64_t count) {
     for (int64_t k = 0; k < count; ++k) {
-      selection.slices.push_back({0, x.type.dims[selection.slices.size()], 1});
+      selection.slices.push_back({0, x.type.dims[selection.slices.size()], 1, true});
       selection.dropped.push_back(false);
     }
   };
@@ -106,6 +107,7 @@ std::optional<Selection> selection_of(Context& context, const Tensor& x, const s
       auto slice = slice_of(context, item, extent);
       if (!slice) return std::nullopt;
       kept = *slice;
+      kept.whole = item.begin.is_none() && item.end.is_none() && std::abs(kept.step) == 1;
     }
     if (kept.count == 0) {
       fault(context, DiagnosticKind::index_range, item.span, "the slice of axis {} ({} elements) is empty", axis, extent);
@@ -140,19 +142,18 @@ Value index_value(Context& context, const Value& base, const std::vector<IndexAr
   std::vector<Dim> sliced, result;
   for (size_t axis = 0; axis < selection->slices.size(); ++axis) {
     const AxisSlice& kept = selection->slices[axis];
-    bool all = kept.count == x.type.dims[axis];
     starts.push_back(kept.step < 0 ? kept.first + (kept.count - 1) * kept.step : kept.first);
     sizes.push_back(kept.count);
     steps.push_back(kept.count == 1 ? 1 : std::abs(kept.step));
     if (kept.step < 0 && kept.count > 1) reversed.push_back(static_cast<int64_t>(axis));
-    sliced.push_back(all ? x.dim(static_cast<int64_t>(axis)) : Dim{kept.count, 0});
+    sliced.push_back(kept.whole ? x.dim(static_cast<int64_t>(axis)) : Dim{kept.count, 0});
     if (!selection->dropped[axis]) result.push_back(sliced.back());
   }
   GraphBuilder& build = *context.build;
   NodeId node = sizes == x.type.dims ? x.node : build.slice(x.node, starts, sizes, steps);
   if (!reversed.empty()) node = build.reverse(node, reversed);
   if (result.size() != sliced.size()) node = build.reshape(node, extents_of(result));
-  return node == x.node ? base : made(context, node, result);
+  return made(context, node, result);
 }
 
 Value transposed(Context& context, const Value& base, Span whole) {

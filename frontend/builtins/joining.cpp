@@ -79,11 +79,11 @@ Value concat(Context& context, const CallArguments& arguments) {
 Value stack(Context& context, const CallArguments& arguments) {
   auto parts = parts_of(context, arguments);
   if (!parts) return poison();
-  auto axis = axis_from(context, arguments[1], parts->values[0].tensor().rank() + 1, arguments.spans[1]);
+  int64_t rank = parts->values[0].tensor().rank();
+  auto axis = axis_from(context, arguments[1], rank + 1, arguments.spans[1]);
   if (!axis) return poison();
   for (Value& value : parts->values) {
-    if (value.tensor().rank() != parts->values[0].tensor().rank()) break;
-    value = with_unit_axis(context, value.tensor(), *axis);
+    if (value.tensor().rank() == rank) value = with_unit_axis(context, value.tensor(), *axis);
   }
   return joined(context, parts->values, *axis, arguments);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "ir/check.h"
 #include "ir/loop/text.h"
@@ -102,11 +103,11 @@ void lower_regions(const Plan& plan, const std::vector<Role>& roles, LoopModule&
   for (size_t k = 0; k < plan.io.size(); ++k) entry.io.push_back(io_of(plan, plan[plan.io[k]], k < inputs ? SIZE_MAX : k - inputs));
   // Kernels alike but for their names are emitted once.
   std::map<std::string, KernelId> known;
-  std::map<std::string, int> names;
+  std::set<std::string> names;
   for (size_t k = 0; k < module.kernels.size(); ++k) {
     Kernel nameless = module.kernels[k];
     nameless.name = "k";
-    ++names[module.kernels[k].name];
+    names.insert(module.kernels[k].name);
     known.emplace(print(nameless), KernelId(k));
   }
   for (const Phase& phase : plan.phases) {
@@ -117,8 +118,10 @@ void lower_regions(const Plan& plan, const std::vector<Role>& roles, LoopModule&
         std::string name = std::exchange(lowered.kernel.name, "k");
         const auto [at, is_new] = known.emplace(print(lowered.kernel), KernelId(module.kernels.size()));
         if (is_new) {
-          const int repeat = names[name]++;
-          lowered.kernel.name = repeat == 0 ? name : name + "_" + std::to_string(repeat);
+          // Another region may itself be called "name_1".
+          std::string unique = name;
+          for (int repeat = 1; !names.insert(unique).second; ++repeat) unique = name + "_" + std::to_string(repeat);
+          lowered.kernel.name = std::move(unique);
           module.kernels.push_back(std::move(lowered.kernel));
         }
         calls.calls.push_back({at->second, std::move(lowered.bindings), plan[id].locations});

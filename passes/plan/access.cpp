@@ -8,11 +8,13 @@
 namespace nnc {
 
 AxisIndex operator+(const AxisIndex& a, const AxisIndex& b) {
+  if (is_opaque(a) || is_opaque(b)) return opaque_index();
   NNC_CHECK(!a.dynamic || !b.dynamic, "two run-time parts in one index");
   return {a.affine + b.affine, a.lane + b.lane, a.dynamic ? a.dynamic : b.dynamic};
 }
 
 AxisIndex operator*(const AxisIndex& a, int64_t factor) {
+  if (is_opaque(a)) return a;
   NNC_CHECK(!a.dynamic || factor == 1, "a run-time index cannot be scaled");
   return {a.affine * factor, a.lane * factor, a.dynamic};
 }

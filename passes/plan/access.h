@@ -21,6 +21,11 @@ struct AxisIndex {
 };
 using Indices = std::vector<AxisIndex>;
 
+// Where nobody can tell the index, when accesses are followed symbolically: what is made of it is opaque too.
+inline constexpr uint32_t kOpaque = 0x7fffffff;
+inline AxisIndex opaque_index() { return {{}, 0, ValueId(static_cast<size_t>(kOpaque))}; }
+inline bool is_opaque(const AxisIndex& index) { return index.dynamic.value == kOpaque; }
+
 AxisIndex operator+(const AxisIndex& a, const AxisIndex& b);  // at most one has a dynamic part
 AxisIndex operator*(const AxisIndex& a, int64_t factor);
 

@@ -79,7 +79,7 @@ namespace {
 
 Indices opaque_point(int64_t rank) {
   Indices point(rank);
-  for (AxisIndex& index : point) index.dynamic = ValueId(static_cast<size_t>(kOpaque));
+  for (AxisIndex& index : point) index = opaque_index();
   return point;
 }
 

@@ -21,7 +21,6 @@ std::vector<Role> node_roles(const Graph& graph, bool fuse);
 
 // Follows the reading of `node` at `at` through inlined nodes down to members and stored nodes and calls `reached` for each,
 // with the indices it is read at. An index that is known only at run time or cannot be told has a `dynamic` part (kOpaque).
-inline constexpr uint32_t kOpaque = 0x7fffffff;
 using Reached = std::function<void(NodeId, const Indices&)>;
 void follow(const Graph& graph, const std::vector<Role>& roles, NodeId node, const Indices& at, const Reached& reached);
 

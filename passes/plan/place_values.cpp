@@ -97,8 +97,17 @@ class Placer {
 
   void each_read(NodeId member, const Reached& reached) {
     const Node& node = graph_[member];
-    const int64_t rank = node.op == Op::reduce ? graph_.type(node.operands[0]).rank() : node.type.rank();
-    follow_operands(graph_, roles_, member, symbolic_point(rank), reached);
+    if (node.op != Op::reduce) return follow_operands(graph_, roles_, member, symbolic_point(node.type.rank()), reached);
+    // Axes are numbered as in the region's domain. A sum over the last axis has that of its operand, or one that ends before it.
+    const std::vector<int64_t>& axes = node.as<ReduceAttr>().axes;
+    const int64_t rank = graph_.type(node.operands[0]).rank();
+    Indices point = symbolic_point(rank);
+    for (int64_t axis = 0, kept = 0; axis < rank; ++axis) {
+      const bool summed = std::find(axes.begin(), axes.end(), axis) != axes.end();
+      if (summed && axis + 1 < rank) point[axis] = opaque_index();
+      if (!summed) point[axis].affine = Affine::of(VarId(static_cast<size_t>(kept++)));
+    }
+    follow_operands(graph_, roles_, member, point, reached);
   }
 
   StorageId add(Storage storage) {

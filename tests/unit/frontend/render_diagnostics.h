@@ -4,5 +4,6 @@
 #include <string>
 
 // All diagnostics of the .nn file at `path`, rendered without colour under the file's own name; empty if there are
-// none.
+// none. A file that starts with `# fields: x f32[30]; y i32<10>[]` is built at batch 32 with these fields of the data;
+// others are only parsed. `# set: hidden=3; train.epochs=9` gives overrides.
 std::string render_all_diagnostics(const std::string& path);
