@@ -134,7 +134,7 @@ llvm::Value* sign(KernelEmitter& e, llvm::Value* a, DType dtype) {
   llvm::Type* type = a->getType();
   llvm::Value* zero = llvm::Constant::getNullValue(type);
   if (is_float(dtype)) {
-    llvm::Value* negative = e.b.CreateSelect(e.b.CreateFCmpOLT(a, zero), llvm::ConstantFP::get(type, -1.0), a);
+    llvm::Value* negative = e.b.CreateSelect(e.b.CreateFCmpOLT(a, zero), llvm::ConstantFP::get(type, -1.0), zero);
     return e.b.CreateSelect(e.b.CreateFCmpOGT(a, zero), llvm::ConstantFP::get(type, 1.0), negative);
   }
   llvm::Value* negative = e.b.CreateSelect(e.b.CreateICmpSLT(a, zero), constant(type, -1), zero);

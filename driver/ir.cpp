@@ -172,6 +172,9 @@ int show_ir(const IrArguments& arguments) {
   const std::string& function = arguments.function;
   if (!check_name("function", function, function_names(*experiment.program))) return kUsage;
   if (function != "all") keep_training_functions(experiment, {function});
+  if (!arguments.compile.interpret.empty() && (function == "backward" || function == "update")) {
+    return fail(kUsage, fmt::format("`{}` continues what `forward` has begun and cannot run alone", function), "step computes the same bits");
+  }
   if (!arguments.compile.interpret.empty()) return show_values(experiment, arguments.compile, options, function);
   if (stage == "graph") {
     if (is_cut(function) || function == "refresh") return fail(kUsage, fmt::format("`{}` is made by the passes: --stage=joint or later shows it", function));

@@ -46,7 +46,7 @@ template <class T> T divide(T a, T b) {
 template <class T> bool is_nan(T a) { return a != a; }
 template <class T> T greater_of(T a, T b) { return a > b || is_nan(a) ? a : b; }
 template <class T> T lesser_of(T a, T b) { return a < b || is_nan(a) ? a : b; }
-template <class T> T sign_of(T a) { return a > 0 ? T{1} : a < 0 ? T{-1} : a; }
+template <class T> T sign_of(T a) { return a > 0 ? T{1} : a < 0 ? T{-1} : T{0}; }
 template <class T> T negate(T a) {
   if constexpr (std::is_integral_v<T>) return minus(T{0}, a);
   else return -a;

@@ -14,7 +14,7 @@
 // Semantics of the simple ops, which codegen and interpreter write out by hand, in f32 as in f64 and integers:
 //   max(a, b) = (a > b || a != a) ? a : b      so NaN passes and equal values give b
 //   min(a, b) = (a < b || a != a) ? a : b
-//   sign(x)   = x > 0 ? 1 : x < 0 ? -1 : x     NaN and zeros pass
+//   sign(x)   = x > 0 ? 1 : x < 0 ? -1 : 0     so 0 for NaN and for both zeros, as in PyTorch
 //   round     half to even; floor and round of a denormal give a zero of its sign (roundps with DAZ)
 //   compare   false with NaN, but `ne` true; cast to bool: x != 0; cast to integers: as to_int; to bf16: to nearest even
 //   neg, abs  the sign bit; select, load, store: bits unchanged, denormals kept

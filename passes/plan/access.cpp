@@ -123,8 +123,10 @@ std::optional<Indices> operand_indices(const Graph& graph, NodeId node, size_t o
       return indices;
     }
     case Op::reshape: return reshape_operand(source, n.type.dims, at);
-    default: NNC_CHECK(false, "{} is no movement of indices", name_of(n.op));
+    default: break;
   }
+  NNC_CHECK(false, "{} is no movement of indices", name_of(n.op));
+  return std::nullopt;
 }
 
 std::pair<int64_t, int64_t> range_of(const Affine& affine, const VarRange& range) {
