@@ -118,10 +118,12 @@ class Pipeline {
     }
     if (!reached("lower_regions")) return true;
     LayoutNeeds found = before;
+    bool suited = true;
     time("lower_regions", [&] {
       for (size_t p = 0; p < lowered_.plans.size(); ++p) {
         LayoutNeeds now;
         lower_regions(lowered_.plans[p], roles[p], lowered_.module, now);
+        suited = suited && now.empty();
         found.plain_mirror.merge(now.plain_mirror);
         found.plain_home.merge(now.plain_home);
       }
@@ -130,6 +132,7 @@ class Pipeline {
       needs = found;
       return false;
     }
+    NNC_CHECK(suited, "a state of {} has no layout that all its readers can use", program.name);
     after_lowering();
     return true;
   }

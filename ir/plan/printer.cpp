@@ -1,16 +1,15 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "ir/graph/names.h"
 #include "ir/ops/op.h"
 #include "ir/plan/plan.h"
 
 namespace nnc {
 namespace {
 
-std::string value_name(const Plan& plan, NodeId id) {
-  const Node& node = plan.graph[id];
-  return node.label.empty() ? fmt::format("%{}", id.value) : fmt::format("%{}.{}", node.label, id.value);
-}
+// The names that the Graph's own text gives its nodes.
+using Names = std::vector<std::string>;
 
 std::string layout_text(const Layout& layout) {
   std::vector<std::string> factors;
@@ -31,13 +30,13 @@ std::string storage_name(const Plan& plan, StorageId id) {
   return fmt::format("{}{}", storage.kind == Storage::state ? "S" : storage.kind == Storage::arena ? "A" : "IO", id.value);
 }
 
-std::string storage_line(const Plan& plan, StorageId id) {
+std::string storage_line(const Plan& plan, const Names& names, StorageId id) {
   const Storage& storage = plan[id];
   std::string line = fmt::format("  {} ", storage_name(plan, id));
   switch (storage.kind) {
     case Storage::state: line += fmt::format("\"{}\" {} ", storage.name, storage.mirror ? "mirror" : "home"); break;
-    case Storage::arena: line += value_name(plan, storage.value) + " "; break;
-    case Storage::io: line += fmt::format("\"{}\" {} ", storage.name, value_name(plan, storage.value)); break;
+    case Storage::arena: line += names[storage.value.value] + " "; break;
+    case Storage::io: line += fmt::format("\"{}\" {} ", storage.name, names[storage.value.value]); break;
   }
   line += fmt::format("{} {} ", to_string(storage.type), layout_text(storage.layout));
   line += storage.kind == Storage::io ? fmt::format("#{}", storage.offset) : fmt::format("@{} {}", storage.offset, storage.bytes);
@@ -45,11 +44,11 @@ std::string storage_line(const Plan& plan, StorageId id) {
   return line + "\n";
 }
 
-std::string region_line(const Plan& plan, RegionId id) {
+std::string region_line(const Plan& plan, const Names& names, RegionId id) {
   static constexpr std::string_view kKinds[] = {"map", "reduce", "contract", "scatter", "cumsum"};
   const Region& region = plan[id];
   std::string line = fmt::format("    r{} {} {}", id.value, region.name, kKinds[region.kind]);
-  if (region.anchor) line += " " + value_name(plan, region.anchor);
+  if (region.anchor) line += " " + names[region.anchor.value];
   line += fmt::format(" domain [{}]", fmt::join(region.domain, ","));
   if (region.tiling.lane_axis >= 0) {
     line += fmt::format(" tile {}x{} lanes d{}", region.tiling.row_axis < 0 ? 1 : region.tiling.rows,
@@ -58,7 +57,7 @@ std::string region_line(const Plan& plan, RegionId id) {
   std::vector<std::string> axes, members, reads, writes;
   for (const Grid::Axis& axis : region.grid.axes) axes.push_back(fmt::format("d{}:{}/{}", axis.axis, axis.extent, axis.count));
   for (NodeId member : region.members) {
-    if (member != region.anchor) members.push_back(value_name(plan, member));
+    if (member != region.anchor) members.push_back(names[member.value]);
   }
   for (const Region::Read& read : region.reads) reads.push_back(storage_name(plan, read.storage) + (read.item_local ? "*" : ""));
   for (const Region::Output& output : region.outputs) writes.push_back(storage_name(plan, output.storage));
@@ -72,13 +71,14 @@ std::string region_line(const Plan& plan, RegionId id) {
 }  // namespace
 
 std::string print(const Plan& plan) {
+  const Names names = node_names(plan.graph, find_literals(plan.graph));
   std::string text = fmt::format("plan {} of {} at B={} target={} {{  # a read marked * is local to its item\n", plan.graph.name,
                                  plan.program->name, plan.graph.batch, plan.target.name);
-  for (size_t s = 0; s < plan.storages.size(); ++s) text += storage_line(plan, StorageId(s));
+  for (size_t s = 0; s < plan.storages.size(); ++s) text += storage_line(plan, names, StorageId(s));
   text += fmt::format("  # states {} bytes, arena {} bytes, largest live set {} bytes\n", plan.state_bytes, plan.arena_bytes, plan.live_bytes);
   for (size_t p = 0; p < plan.phases.size(); ++p) {
     text += fmt::format("  phase {}\n", p);
-    for (RegionId region : plan.phases[p].regions) text += region_line(plan, region);
+    for (RegionId region : plan.phases[p].regions) text += region_line(plan, names, region);
     text += "  barrier\n";
   }
   return text + "}\n";

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "ir/ops/op.h"
+#include "passes/plan/access.h"
 
 namespace nnc {
 namespace {
@@ -16,6 +17,7 @@ int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1
 struct Wishes {
   std::vector<int64_t> panel_axes;
   bool plain = false;
+  bool dense = false;  // its bytes are seen in another shape: rows without padding
 
   void add_panels(int64_t axis) {
     if (std::find(panel_axes.begin(), panel_axes.end(), axis) == panel_axes.end()) panel_axes.push_back(axis);
@@ -35,12 +37,24 @@ int64_t vector_axis(const Graph& graph, const Node& contract, size_t k) {
   return graph.type(contract.operands[k]).rank() == 2 ? axis : -1;
 }
 
+// Per node, whether it is read through a view, or through views of views.
+std::vector<bool> viewed_nodes(const Graph& graph) {
+  std::vector<bool> viewed(graph.nodes.size(), false);
+  for (size_t n = graph.nodes.size(); n-- > 0;) {
+    const Node& node = graph.nodes[n];
+    if (node.op == Op::reshape && (viewed[n] || is_view(graph, NodeId(n)))) viewed[node.operands[0].value] = true;
+  }
+  return viewed;
+}
+
 void collect_wishes(const Graph& graph, std::vector<Wishes>& wishes) {
+  const std::vector<bool> viewed = viewed_nodes(graph);
   for (const Node& user : graph.nodes) {
     for (size_t k = 0; k < user.operands.size(); ++k) {
       const Node& read = graph[user.operands[k]];
       if (read.op != Op::state) continue;
       Wishes& wish = wishes[read.as<StateAttr>().state.value];
+      wish.dense = wish.dense || viewed[user.operands[k].value];
       const OpKind kind = definition(user.op).kind;
       const bool elementwise = (kind == OpKind::map || kind == OpKind::effect) && user.type.dims == read.type.dims;
       const int64_t axis = user.op == Op::contract ? vector_axis(graph, user, k) : -1;
@@ -67,12 +81,15 @@ Panels panels_of(int64_t extent, const Target& target) {
 
 StateLayouts choose_layouts(const Program& program, const Target& target, bool packed, const LayoutNeeds& needs) {
   std::vector<Wishes> wishes(program.states.size());
-  if (packed) {
-    for (const Graph& graph : program.functions) collect_wishes(graph, wishes);
+  for (const Graph& graph : program.functions) collect_wishes(graph, wishes);
+  if (!packed) {
+    for (Wishes& wish : wishes) wish.panel_axes.clear();
+  } else {
     for (size_t s = 0; s < program.states.size(); ++s) {
       // A slot is read and written element by element with its parameter.
       if (program.states[s].slot_of && program.states[s].type.dims == program[program.states[s].slot_of].type.dims) {
-        wishes[s] = {};
+        wishes[s].plain = false;
+        wishes[s].panel_axes.clear();
         const Wishes& owner = wishes[program.states[s].slot_of.value];
         if (!owner.panel_axes.empty()) wishes[s].add_panels(owner.panel_axes[0]);
       }
@@ -82,12 +99,12 @@ StateLayouts choose_layouts(const Program& program, const Target& target, bool p
   for (size_t s = 0; s < program.states.size(); ++s) {
     const TensorType& type = program.states[s].type;
     StateLayouts::Entry entry;
-    const Layout plain = row_major_layout(type.dims, target.lanes);
+    const Layout plain = row_major_layout(type.dims, wishes[s].dense ? 1 : target.lanes);
     const bool in_panels = !wishes[s].panel_axes.empty() && !needs.plain_home.contains(StateId(s));
     if (in_panels) {
       const int64_t axis = wishes[s].panel_axes[0];
       entry.home = panel_layout(type.dims, axis, panels_of(type.dims[axis], target).width);
-      if (wishes[s].panel_axes.size() > 1 || wishes[s].plain || needs.plain_mirror.contains(StateId(s))) entry.mirrors.push_back(plain);
+      if (wishes[s].panel_axes.size() > 1 || wishes[s].plain || wishes[s].dense || needs.plain_mirror.contains(StateId(s))) entry.mirrors.push_back(plain);
     } else {
       entry.home = plain;
     }

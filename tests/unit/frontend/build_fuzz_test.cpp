@@ -7,7 +7,7 @@ namespace nnc::testing {
 namespace {
 
 const std::vector<std::string> originals{
-    R"(option D = 8  option heads = 2  option drop = 0.1
+    R"nn(option D = 8  option heads = 2  option drop = 0.1
 fn gate(x: [...], z: [...]) -> [...] = x * sigmoid(z)
 grad gate(x, z, y, dy) { return dy * sigmoid(z), dy * y }
 layer Attention()(x: [batch, T, D]) -> [batch, T, D] {
@@ -30,8 +30,8 @@ model Net {
   metric accuracy = mean(argmax(h) == y)
 }
 data { source = csv("a.csv", missing = ["", "NA"])  split = random(val = 0.2)  x = col("*") |> standard()  y = col("y") |> ordinal() }
-train { optimizer = AdamW(lr = warmup_cosine(1e-3, warmup = 20), weight_decay = 0.1)  batch = mini(4)  epochs = 3  stop = early("val.ce") })",
-    R"(optimizer Heavy(lr = 1e-2, beta = 0.9) {
+train { optimizer = AdamW(lr = warmup_cosine(1e-3, warmup = 20), weight_decay = 0.1)  batch = mini(4)  epochs = 3  stop = early("val.ce") })nn",
+    R"nn(optimizer Heavy(lr = 1e-2, beta = 0.9) {
   state m = zeros()
   update(p, g) { m <- beta * m + g  if rank(p) == 2 { m <- m * 2 }  p <- p - lr * p.lr * m / (1 - beta ** step) }
 }
@@ -52,7 +52,7 @@ model Net {
   h = concat(a, b, axis = 2) |> z |> mean(axis = 1) |> Linear(10)
   loss ce = cross_entropy(h, y)
 }
-train { optimizer = Heavy(lr = step(0.1, 5))  clip = norm(1.0)  average = ema(0.99) })"
+train { optimizer = Heavy(lr = step(0.1, 5))  clip = norm(1.0)  average = ema(0.99) })nn"
 };
 
 const std::vector<std::string> spare{"(",    ")",    "[",        "]",     "{",

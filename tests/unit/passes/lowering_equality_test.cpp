@@ -85,7 +85,7 @@ TEST_P(TrainingSteps, touch_no_byte_that_another_thread_writes) {
     options.target = target;
     options.cut = true;
     if (!fuse) options.disabled = plan_passes();
-    const Program program = mlp_program({});
+    const Program program = mlp_program({8, 9, 70, 19, 10, true});
     const Lowered lowered = lower_program(program, options);
     for (int64_t threads : {2, 3, 7}) {
       LoopRunner runner(lowered.module);
