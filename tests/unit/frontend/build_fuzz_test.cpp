@@ -52,8 +52,7 @@ model Net {
   h = concat(a, b, axis = 2) |> z |> mean(axis = 1) |> Linear(10)
   loss ce = cross_entropy(h, y)
 }
-train { optimizer = Heavy(lr = step(0.1, 5))  clip = norm(1.0)  average = ema(0.99) })nn"
-};
+train { optimizer = Heavy(lr = step(0.1, 5))  clip = norm(1.0)  average = ema(0.99) })nn"};
 
 const std::vector<std::string> spare{"(",    ")",    "[",        "]",     "{",
                                      "}",    ",",    "|>",       "=",     "<-",
