@@ -38,11 +38,12 @@ Value power_of_number(Context& context, const Tensor& base, double exponent) {
 
 struct Division {
   Aligned operands;
-  DType dtype;      // of the result
-  NodeId floor;     // floor(a / b), floats
+  DType dtype;   // of the result
+  NodeId floor;  // floor(a / b), floats
 };
 
-std::optional<Division> divide_and_floor(Context& context, std::span<const Operand> operands, std::string_view op, Span at) {
+std::optional<Division> divide_and_floor(Context& context, std::span<const Operand> operands, std::string_view op,
+                                         Span at) {
   auto dtype = meet(context, operands, Meeting::arithmetic, fmt::format("`{}`", op));
   if (!dtype) return std::nullopt;
   auto aligned = align(context, operands, Meeting::arithmetic, op, fmt::format("`{}`", op), at);
@@ -95,18 +96,21 @@ std::optional<Tensor> matrix_operand(Context& context, const Operand& operand, D
   return cast;
 }
 
-void report_inner(Context& context, const Operand& left, const Operand& right, Dim inner_left, Dim inner_right, Span at) {
+void report_inner(Context& context, const Operand& left, const Operand& right, Dim inner_left, Dim inner_right,
+                  Span at) {
   const Tensor& a = left.value.tensor();
   const Tensor& b = right.value.tensor();
-  Diagnostic& diagnostic = fault(context, DiagnosticKind::inner_dimensions, at,
-                                 "`@` needs equal inner dimensions, found {} and {}", dim_text(inner_left), dim_text(inner_right));
+  Diagnostic& diagnostic =
+      fault(context, DiagnosticKind::inner_dimensions, at, "`@` needs equal inner dimensions, found {} and {}",
+            dim_text(inner_left), dim_text(inner_right));
   label_at(context, diagnostic, left.span, type_text(a));
   label_at(context, diagnostic, right.span, type_text(b));
   if (b.rank() == 2 && b.state) {
     std::vector<Dim> wanted{inner_left, b.dim(1)};
     diagnostic.help(fmt::format("declare `param {}: {}`", source_text(context, right.span, "w"), shape_text(wanted)));
   } else if (b.rank() >= 2 && b.dim(b.rank() - 1) == inner_left) {
-    diagnostic.help(fmt::format("the last axes of `{0}` may be swapped: `{0}.T`", source_text(context, right.span, "b")));
+    diagnostic.help(
+        fmt::format("the last axes of `{0}` may be swapped: `{0}.T`", source_text(context, right.span, "b")));
   }
 }
 
@@ -131,8 +135,9 @@ Value matmul(Context& context, const Operand& left, const Operand& right, Span a
   lead_b.resize(lead_b.size() - (column ? 1 : 2));
   std::vector<Dim> lead = broadcasts_to(lead_b, lead_a) ? lead_a : lead_b;
   if (!broadcasts_to(lead_a, lead)) {
-    Diagnostic& diagnostic = fault(context, DiagnosticKind::broadcast_shapes, at,
-                                   "the leading axes {} and {} have no common shape", shape_text(lead_a), shape_text(lead_b));
+    Diagnostic& diagnostic =
+        fault(context, DiagnosticKind::broadcast_shapes, at, "the leading axes {} and {} have no common shape",
+              shape_text(lead_a), shape_text(lead_b));
     label_at(context, diagnostic, left.span, type_text(*a));
     label_at(context, diagnostic, right.span, type_text(*b));
     return poison();

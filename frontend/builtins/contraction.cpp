@@ -75,6 +75,7 @@ Value contract_named(Context& context, Named left, Named right, const std::vecto
     map.result.push_back(static_cast<int>(index));
     dims.push_back(index_dims[static_cast<size_t>(index)]);
   }
+  if (!may_exist(context, {left.tensor.type.dtype, 0, extents_of(dims)}, context.span)) return poison();
   return made(context, context.build->contract(left.tensor.node, right.tensor.node, std::move(map)), dims);
 }
 

@@ -76,7 +76,8 @@ Value randint(Context& context, const CallArguments& arguments) {
   auto bound = integer_from(context, arguments[0], "the bound", arguments.spans[0]);
   if (!bound) return poison();
   if (*bound < 1 || *bound > max_extent) {
-    fault(context, DiagnosticKind::bad_argument, arguments.spans[0], "the bound must be 1 to {}, found {}", max_extent, *bound);
+    fault(context, DiagnosticKind::bad_argument, arguments.spans[0], "the bound must be 1 to {}, found {}", max_extent,
+          *bound);
     return poison();
   }
   auto dims = sizes(context, arguments, 1);
@@ -112,14 +113,15 @@ Value as_list(Context& context, const CallArguments& arguments) {
   auto length = integer_from(context, arguments[1], "the length", arguments.spans[1]);
   if (!length) return poison();
   if (*length < 0 || *length > max_rank) {
-    fault(context, DiagnosticKind::bad_argument, arguments.spans[1], "a length of 0 to {} is needed, found {}", max_rank, *length);
+    fault(context, DiagnosticKind::bad_argument, arguments.spans[1], "a length of 0 to {} is needed, found {}",
+          max_rank, *length);
     return poison();
   }
   const Value& value = arguments[0];
   if (!value.is_list()) return list_value(std::vector<Value>(static_cast<size_t>(*length), value), arguments.call);
   if (static_cast<int64_t>(value.items().size()) == *length) return value;
-  fault(context, DiagnosticKind::bad_argument, arguments.spans[0], "a number or a list of {} is needed, found a list of {}", *length,
-        value.items().size());
+  fault(context, DiagnosticKind::bad_argument, arguments.spans[0],
+        "a number or a list of {} is needed, found a list of {}", *length, value.items().size());
   return poison();
 }
 

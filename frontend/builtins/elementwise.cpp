@@ -11,7 +11,8 @@ namespace {
 Value computed(Context& context, const CallArguments& arguments, double value) {
   const Number& from = arguments[0].as<Number>();
   if (std::isnan(value) && !std::isnan(from.value)) {
-    fault(context, DiagnosticKind::bad_argument, arguments.spans[0], "`{}` of {} is not a number", arguments.name, from.value);
+    fault(context, DiagnosticKind::bad_argument, arguments.spans[0], "`{}` of {} is not a number", arguments.name,
+          from.value);
     return poison();
   }
   return Value(Number{value, 0, from.of_batch || from.batch_multiple != 0});
@@ -81,13 +82,15 @@ Value where(Context& context, const CallArguments& arguments) {
   if (condition.tensor().rank() > 0 && (*dtype == DType::f64 || *dtype == DType::i64)) {
     dtype = *dtype == DType::f64 ? context.compute_type : DType::i32;
   }
-  if (!arguments[1].is_tensor() && !arguments[2].is_tensor() && decided_by_scalars(context.build->graph(), condition.tensor().node)) {
+  if (!arguments[1].is_tensor() && !arguments[2].is_tensor() &&
+      decided_by_scalars(context.build->graph(), condition.tensor().node)) {
     dtype = DType::f64;
   }
   auto dims = meet_shapes(context, all, "", arguments.call);
   if (!dims) return poison();
-  NodeId chosen = context.build->select(placed(context, condition, DType::boolean, *dims), placed(context, arguments[1], *dtype, *dims),
-                                        placed(context, arguments[2], *dtype, *dims));
+  NodeId chosen =
+      context.build->select(placed(context, condition, DType::boolean, *dims),
+                            placed(context, arguments[1], *dtype, *dims), placed(context, arguments[2], *dtype, *dims));
   return made(context, chosen, *dims);
 }
 

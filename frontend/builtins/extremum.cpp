@@ -21,7 +21,8 @@ double pick(const Extremum& kind, double a, double b) {
   return kind.largest ? std::max(a, b) : std::min(a, b);
 }
 
-Value elementwise(Context& context, const Extremum& kind, const std::vector<Value>& values, const CallArguments& arguments) {
+Value elementwise(Context& context, const Extremum& kind, const std::vector<Value>& values,
+                  const CallArguments& arguments) {
   Value result = values[0];
   for (size_t k = 1; k < values.size(); ++k) {
     if (result.is_number() && values[k].is_number()) {
@@ -31,7 +32,8 @@ Value elementwise(Context& context, const Extremum& kind, const std::vector<Valu
       continue;
     }
     const std::array operands{Operand{result, arguments.spans[0]}, Operand{values[k], arguments.spans[0]}};
-    auto aligned = align(context, operands, Meeting::arithmetic, "", fmt::format("`{}`", arguments.name), arguments.call);
+    auto aligned =
+        align(context, operands, Meeting::arithmetic, "", fmt::format("`{}`", arguments.name), arguments.call);
     if (!aligned) return poison();
     result = made(context, context.build->append(kind.map, aligned->nodes, {}), aligned->dims);
   }
@@ -48,14 +50,15 @@ Value extremum(Context& context, const Extremum& kind, const CallArguments& argu
   for (const Value& value : values) {
     if (value.is_poison()) return poison();
     if (value.is_tensor() || value.is_number()) continue;
-    fault(context, DiagnosticKind::wrong_operand, arguments.spans[0], "`{}` needs tensors or numbers, found {}", arguments.name,
-          describe(value));
+    fault(context, DiagnosticKind::wrong_operand, arguments.spans[0], "`{}` needs tensors or numbers, found {}",
+          arguments.name, describe(value));
     return poison();
   }
   if (values.size() > 1) {
     if (arguments[1].is_none() && !arguments[2].as<bool>()) return elementwise(context, kind, values, arguments);
     fault(context, DiagnosticKind::bad_argument, arguments.call, "`{}` of several values has no axis", arguments.name)
-        .help(fmt::format("axes belong to one tensor, `{0}(x, axis = 1)`; elementwise it is `{0}(x, y)`", arguments.name));
+        .help(fmt::format("axes belong to one tensor, `{0}(x, axis = 1)`; elementwise it is `{0}(x, y)`",
+                          arguments.name));
     return poison();
   }
   if (!values[0].is_tensor()) return values[0];
@@ -66,8 +69,12 @@ Value extremum(Context& context, const Extremum& kind, const CallArguments& argu
   return reduce_over(context, node, kind.reduction, *reduced);
 }
 
-Value max(Context& context, const CallArguments& arguments) { return extremum(context, {Op::max, Reduction::max, true}, arguments); }
-Value min(Context& context, const CallArguments& arguments) { return extremum(context, {Op::min, Reduction::min, false}, arguments); }
+Value max(Context& context, const CallArguments& arguments) {
+  return extremum(context, {Op::max, Reduction::max, true}, arguments);
+}
+Value min(Context& context, const CallArguments& arguments) {
+  return extremum(context, {Op::min, Reduction::min, false}, arguments);
+}
 
 }  // namespace
 

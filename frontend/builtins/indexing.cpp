@@ -14,8 +14,8 @@ struct AxisSlice {
   bool whole = false;  // no bound was written: a batch axis stays one
 };
 
-std::optional<int64_t> bound_from(Context& context, const Value& value, int64_t extent, int64_t otherwise, int64_t low, int64_t high,
-                                  Span at) {
+std::optional<int64_t> bound_from(Context& context, const Value& value, int64_t extent, int64_t otherwise, int64_t low,
+                                  int64_t high, Span at) {
   if (value.is_none()) return otherwise;
   auto bound = integer_from(context, value, "an index", at);
   if (!bound) return std::nullopt;
@@ -43,7 +43,8 @@ std::optional<AxisSlice> slice_of(Context& context, const IndexArgument& item, i
   return AxisSlice{*begin, distance <= 0 ? 0 : (distance + std::abs(step) - 1) / std::abs(step), step};
 }
 
-std::optional<int64_t> position_of(Context& context, const IndexArgument& item, int64_t extent, std::string_view where) {
+std::optional<int64_t> position_of(Context& context, const IndexArgument& item, int64_t extent,
+                                   std::string_view where) {
   auto at = integer_from(context, item.at, "an index", item.span);
   if (!at) return std::nullopt;
   if (*at >= -extent && *at < extent) return *at < 0 ? *at + extent : *at;
@@ -75,12 +76,14 @@ struct Selection {
   std::vector<bool> dropped;
 };
 
-std::optional<Selection> selection_of(Context& context, const Tensor& x, const std::vector<IndexArgument>& items, Span whole) {
+std::optional<Selection> selection_of(Context& context, const Tensor& x, const std::vector<IndexArgument>& items,
+                                      Span whole) {
   auto is_ellipsis = [](const IndexArgument& item) { return item.kind == IndexArgument::Kind::ellipsis; };
-  auto given = static_cast<int64_t>(items.size() - static_cast<size_t>(std::count_if(items.begin(), items.end(), is_ellipsis)));
+  auto given =
+      static_cast<int64_t>(items.size() - static_cast<size_t>(std::count_if(items.begin(), items.end(), is_ellipsis)));
   if (given > x.rank()) {
-    fault(context, DiagnosticKind::index_range, whole, "{} indices for the {} ax{} of {}", given, x.rank(), x.rank() == 1 ? "is" : "es",
-          type_text(x));
+    fault(context, DiagnosticKind::index_range, whole, "{} indices for the {} ax{} of {}", given, x.rank(),
+          x.rank() == 1 ? "is" : "es", type_text(x));
     return std::nullopt;
   }
   Selection selection;
@@ -110,7 +113,8 @@ std::optional<Selection> selection_of(Context& context, const Tensor& x, const s
       kept.whole = item.begin.is_none() && item.end.is_none() && std::abs(kept.step) == 1;
     }
     if (kept.count == 0) {
-      fault(context, DiagnosticKind::index_range, item.span, "the slice of axis {} ({} elements) is empty", axis, extent);
+      fault(context, DiagnosticKind::index_range, item.span, "the slice of axis {} ({} elements) is empty", axis,
+            extent);
       return std::nullopt;
     }
     selection.slices.push_back(kept);
@@ -122,7 +126,8 @@ std::optional<Selection> selection_of(Context& context, const Tensor& x, const s
 
 }  // namespace
 
-Value index_value(Context& context, const Value& base, const std::vector<IndexArgument>& items, Span base_span, Span whole) {
+Value index_value(Context& context, const Value& base, const std::vector<IndexArgument>& items, Span base_span,
+                  Span whole) {
   if (base.is_poison()) return poison();
   for (const IndexArgument& item : items) {
     for (const Value* part : {&item.at, &item.begin, &item.end, &item.step}) {
@@ -131,7 +136,8 @@ Value index_value(Context& context, const Value& base, const std::vector<IndexAr
   }
   if (base.is_list()) return index_list(context, base, items, whole);
   if (!base.is_tensor()) {
-    fault(context, DiagnosticKind::wrong_operand, base_span, "tensors and lists have indices, {} has none", describe(base));
+    fault(context, DiagnosticKind::wrong_operand, base_span, "tensors and lists have indices, {} has none",
+          describe(base));
     return poison();
   }
   const Tensor& x = base.tensor();

@@ -17,7 +17,8 @@ struct IndexArgument {
 };
 
 // base[items]. A slice clips to the axis as NumPy's does; an index outside its axis is an error.
-Value index_value(Context& context, const Value& base, const std::vector<IndexArgument>& items, Span base_span, Span whole);
+Value index_value(Context& context, const Value& base, const std::vector<IndexArgument>& items, Span base_span,
+                  Span whole);
 
 // x.T: the last two axes swapped. Errors: fewer than two axes.
 Value transposed(Context& context, const Value& base, Span whole);

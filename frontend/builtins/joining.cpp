@@ -49,8 +49,8 @@ Value joined(Context& context, const std::vector<Value>& values, int64_t axis, c
     std::vector<Dim> expected = dims;
     if (own.size() == expected.size()) expected[at] = own[at];
     if (own != expected) {
-      fault(context, DiagnosticKind::shape_mismatch, arguments.call, "`{}` along axis {}: {} and {} differ elsewhere", arguments.name,
-            axis, type_text(values[0].tensor()), type_text(value.tensor()));
+      fault(context, DiagnosticKind::shape_mismatch, arguments.call, "`{}` along axis {}: {} and {} differ elsewhere",
+            arguments.name, axis, type_text(values[0].tensor()), type_text(value.tensor()));
       return poison();
     }
     total.extent += own[at].extent;
@@ -69,7 +69,8 @@ Value concat(Context& context, const CallArguments& arguments) {
   if (!parts) return poison();
   int64_t rank = parts->values[0].tensor().rank();
   if (rank == 0) {
-    fault(context, DiagnosticKind::shape_mismatch, arguments.call, "scalars have no axis to join along").help("`stack` makes a new one");
+    fault(context, DiagnosticKind::shape_mismatch, arguments.call, "scalars have no axis to join along")
+        .help("`stack` makes a new one");
     return poison();
   }
   auto axis = axis_from(context, arguments[1], rank, arguments.spans[1]);
@@ -82,6 +83,10 @@ Value stack(Context& context, const CallArguments& arguments) {
   int64_t rank = parts->values[0].tensor().rank();
   auto axis = axis_from(context, arguments[1], rank + 1, arguments.spans[1]);
   if (!axis) return poison();
+  if (rank == max_rank) {
+    fault(context, DiagnosticKind::bad_argument, arguments.call, "a tensor has at most {} axes", max_rank);
+    return poison();
+  }
   for (Value& value : parts->values) {
     if (value.tensor().rank() == rank) value = with_unit_axis(context, value.tensor(), *axis);
   }
@@ -101,16 +106,16 @@ Value split(Context& context, const CallArguments& arguments) {
     int64_t total = 0;
     for (Dim dim : *dims) sizes.push_back(dim.extent), total += dim.extent;
     if (total != extent) {
-      fault(context, DiagnosticKind::bad_argument, arguments.spans[1], "the parts add up to {}, axis {} of {} has {}", total, *axis,
-            type_text(x), extent);
+      fault(context, DiagnosticKind::bad_argument, arguments.spans[1], "the parts add up to {}, axis {} of {} has {}",
+            total, *axis, type_text(x), extent);
       return poison();
     }
   } else {
     auto count = integer_from(context, arguments[1], "the number of parts", arguments.spans[1]);
     if (!count) return poison();
     if (*count < 1 || extent % *count != 0) {
-      fault(context, DiagnosticKind::bad_argument, arguments.spans[1], "axis {} of {} does not divide into {} equal parts", *axis,
-            type_text(x), *count)
+      fault(context, DiagnosticKind::bad_argument, arguments.spans[1],
+            "axis {} of {} does not divide into {} equal parts", *axis, type_text(x), *count)
           .help("`split(x, [a, b])` gives parts of different sizes");
       return poison();
     }
@@ -133,7 +138,8 @@ Value pad(Context& context, const CallArguments& arguments) {
   auto axis = axis_from(context, arguments[3], x.rank(), arguments.spans[3]);
   if (!before || !after || !axis) return poison();
   if (*before < 0 || *after < 0 || *before > max_extent || *after > max_extent) {
-    fault(context, DiagnosticKind::bad_argument, arguments.call, "padding must not be negative, nor larger than {}", max_extent)
+    fault(context, DiagnosticKind::bad_argument, arguments.call, "padding must not be negative, nor larger than {}",
+          max_extent)
         .help("`x[1:-1]` cuts elements off");
     return poison();
   }
@@ -169,8 +175,9 @@ bool check_ids(Context& context, const Value& ids, int64_t extent, const CallArg
     return false;
   }
   if (ids.tensor().type.bound <= extent) return true;
-  Diagnostic& diagnostic = fault(context, DiagnosticKind::label_bound, at, "{} classes predicted, but `{}` holds labels below {}",
-                                 extent, source_text(context, at, "y"), ids.tensor().type.bound);
+  Diagnostic& diagnostic =
+      fault(context, DiagnosticKind::label_bound, at, "{} classes predicted, but `{}` holds labels below {}", extent,
+            source_text(context, at, "y"), ids.tensor().type.bound);
   label_at(context, diagnostic, ids.origin, type_text(ids.tensor()));
   return false;
 }
@@ -178,7 +185,8 @@ bool check_ids(Context& context, const Value& ids, int64_t extent, const CallArg
 Value take(Context& context, const CallArguments& arguments) {
   const Tensor& x = arguments[0].tensor();
   auto axis = axis_from(context, arguments[2], x.rank(), arguments.spans[2]);
-  if (!axis || !check_ids(context, arguments[1], x.type.dims[static_cast<size_t>(*axis)], arguments, 1)) return poison();
+  if (!axis || !check_ids(context, arguments[1], x.type.dims[static_cast<size_t>(*axis)], arguments, 1))
+    return poison();
   const Tensor& ids = arguments[1].tensor();
   std::vector<Dim> dims = dims_of(x), places = dims_of(ids);
   dims.erase(dims.begin() + *axis);
@@ -215,8 +223,8 @@ Value one_hot(Context& context, const CallArguments& arguments) {
   return made(context, one_hot_node(context, ids.tensor(), ids.tensor().rank(), dims), dims);
 }
 
-// take_along(x, ids, axis): result[.., j, ..] = x[.., ids[.., j, ..], ..]. A pick by comparison: it fuses, but does the work
-// of ids' extent times x's.
+// take_along(x, ids, axis): result[.., j, ..] = x[.., ids[.., j, ..], ..]. A pick by comparison: it fuses, but does the
+// work of ids' extent times x's.
 Value take_along(Context& context, const CallArguments& arguments) {
   const Tensor& x = arguments[0].tensor();
   auto axis = axis_from(context, arguments[2], x.rank(), arguments.spans[2]);
@@ -228,8 +236,8 @@ Value take_along(Context& context, const CallArguments& arguments) {
   std::vector<Dim> expected = dims;
   if (result.size() == dims.size()) expected[at] = result[at];
   if (result != expected) {
-    fault(context, DiagnosticKind::shape_mismatch, arguments.call, "`take_along` axis {}: {} and {} differ elsewhere", *axis,
-          type_text(x), type_text(ids));
+    fault(context, DiagnosticKind::shape_mismatch, arguments.call, "`take_along` axis {}: {} and {} differ elsewhere",
+          *axis, type_text(x), type_text(ids));
     return poison();
   }
   std::vector<Dim> all = result;

@@ -10,9 +10,7 @@ namespace nnc {
 
 // ---- reporting
 
-Span blamed(const Context& context, Span span) {
-  return context.evaluator ? blame(*context.evaluator, span) : span;
-}
+Span blamed(const Context& context, Span span) { return context.evaluator ? blame(*context.evaluator, span) : span; }
 
 void label_at(Context& context, Diagnostic& diagnostic, Span origin, std::string text) {
   if (context.evaluator) label_origin(*context.evaluator, diagnostic, origin, std::move(text));
@@ -40,11 +38,17 @@ bool needs_float(double value) { return value != std::floor(value) || std::abs(v
 
 int order_of(DType dtype) {
   switch (dtype) {
-    case DType::boolean: return 0;
-    case DType::i32: case DType::i64: return 1;
-    case DType::bf16: return 2;
-    case DType::f32: return 3;
-    case DType::f64: return 4;
+    case DType::boolean:
+      return 0;
+    case DType::i32:
+    case DType::i64:
+      return 1;
+    case DType::bf16:
+      return 2;
+    case DType::f32:
+      return 3;
+    case DType::f64:
+      return 4;
   }
   return 0;
 }
@@ -204,10 +208,9 @@ void report_broadcast(Context& context, const Operand& a, const Operand& b, std:
   std::vector<Dim> left_dims = dims_of(left), right_dims = dims_of(right);
   auto both = two_way_shape(left_dims, right_dims);
   std::string pair = fmt::format("{} and {}", type_text(left), type_text(right));
-  Diagnostic& diagnostic =
-      both ? fault(context, DiagnosticKind::broadcast_shapes, at, "{} would broadcast to {}", pair,
-                   type_text(left.type.dtype, 0, *both))
-           : fault(context, DiagnosticKind::broadcast_shapes, at, "{} have no common shape", pair);
+  Diagnostic& diagnostic = both ? fault(context, DiagnosticKind::broadcast_shapes, at, "{} would broadcast to {}", pair,
+                                        type_text(left.type.dtype, 0, *both))
+                                : fault(context, DiagnosticKind::broadcast_shapes, at, "{} have no common shape", pair);
   label_at(context, diagnostic, a.value.origin, type_text(left));
   label_at(context, diagnostic, b.value.origin, type_text(right));
   if (!both) return;
@@ -231,7 +234,8 @@ void report_broadcast(Context& context, const Operand& a, const Operand& b, std:
 
 }  // namespace
 
-std::optional<std::vector<Dim>> meet_shapes(Context& context, std::span<const Operand> operands, std::string_view op, Span at) {
+std::optional<std::vector<Dim>> meet_shapes(Context& context, std::span<const Operand> operands, std::string_view op,
+                                            Span at) {
   const Operand* widest = nullptr;
   std::vector<Dim> dims;
   for (const Operand& operand : operands) {
@@ -274,7 +278,8 @@ Value made(Context& context, NodeId node, std::span<const Dim> dims) {
   return tensor_value(context, node, marks_of(dims));
 }
 
-std::optional<Tensor> fitted_to(Context& context, const Value& value, DType dtype, const std::vector<Dim>& dims, Span at) {
+std::optional<Tensor> fitted_to(Context& context, const Value& value, DType dtype, const std::vector<Dim>& dims,
+                                Span at) {
   if (value.is_poison()) return std::nullopt;
   TensorType type{dtype, 0, extents_of(dims)};
   if (!may_exist(context, type, at)) return std::nullopt;
@@ -285,7 +290,8 @@ std::optional<Tensor> fitted_to(Context& context, const Value& value, DType dtyp
     return std::nullopt;
   }
   if (!value.is_tensor() && !value.is_number() && !value.is<bool>()) {
-    fault(context, DiagnosticKind::wrong_operand, at, "{} is needed here, found {}", type_text(dtype, 0, dims), describe(value));
+    fault(context, DiagnosticKind::wrong_operand, at, "{} is needed here, found {}", type_text(dtype, 0, dims),
+          describe(value));
     return std::nullopt;
   }
   if (value.is_number() && !is_float(dtype) && needs_float(value.number())) {
@@ -312,8 +318,8 @@ std::optional<int64_t> axis_from(Context& context, const Value& value, int64_t r
   auto axis = integer_from(context, value, "an axis", at);
   if (!axis) return std::nullopt;
   if (*axis >= -rank && *axis < rank) return *axis < 0 ? *axis + rank : *axis;
-  Diagnostic& diagnostic = fault(context, DiagnosticKind::axis_range, at, "there is no axis {}: the tensor has {} {}", *axis,
-                                 rank, rank == 1 ? "axis" : "axes");
+  Diagnostic& diagnostic = fault(context, DiagnosticKind::axis_range, at, "there is no axis {}: the tensor has {} {}",
+                                 *axis, rank, rank == 1 ? "axis" : "axes");
   if (rank > 0) diagnostic.help(fmt::format("axes are numbered 0 to {}, or from the end -1 to {}", rank - 1, -rank));
   return std::nullopt;
 }

@@ -21,8 +21,10 @@ Span blamed(const Context& context, Span span);
 // Labels a place of the user's; nothing for the prelude's or none.
 void label_at(Context& context, Diagnostic& diagnostic, Span origin, std::string text);
 template <class... Args>
-Diagnostic& fault(Context& context, DiagnosticKind kind, Span span, fmt::format_string<Args...> message, Args&&... args) {
-  return report_message(*context.diagnostics, kind, blamed(context, span), fmt::format(message, std::forward<Args>(args)...));
+Diagnostic& fault(Context& context, DiagnosticKind kind, Span span, fmt::format_string<Args...> message,
+                  Args&&... args) {
+  return report_message(*context.diagnostics, kind, blamed(context, span),
+                        fmt::format(message, std::forward<Args>(args)...));
 }
 // The source text of an operand for a help; `otherwise` where there is none that is short and the user's.
 std::string source_text(const Context& context, Span span, std::string_view otherwise);
@@ -49,7 +51,8 @@ struct Aligned {
 std::optional<DType> meet(Context& context, std::span<const Operand> operands, Meeting meeting, std::string_view what);
 // The shape all broadcast to: one of the tensors has it already (numbers have none). Errors: E302.
 // `op`: the infix operator, for the help, or "".
-std::optional<std::vector<Dim>> meet_shapes(Context& context, std::span<const Operand> operands, std::string_view op, Span at);
+std::optional<std::vector<Dim>> meet_shapes(Context& context, std::span<const Operand> operands, std::string_view op,
+                                            Span at);
 // Both. `what`: as users call it, "`+`", "`where`".
 std::optional<Aligned> align(Context& context, std::span<const Operand> operands, Meeting meeting, std::string_view op,
                              std::string_view what, Span at);
@@ -59,7 +62,8 @@ NodeId placed(Context& context, const Value& value, DType dtype, std::span<const
 Value made(Context& context, NodeId node, std::span<const Dim> dims);
 // Casts unless the dtype is already this one.
 NodeId cast_node(Context& context, NodeId node, DType dtype);
-// The node with integers and bools as floats: f64 for rank-0 arithmetic that has not met a tensor, else the compute type.
+// The node with integers and bools as floats: f64 for rank-0 arithmetic that has not met a tensor, else the compute
+// type.
 NodeId real_node(Context& context, const Tensor& tensor);
 DType real_dtype(const Context& context, const Tensor& tensor);
 
@@ -78,7 +82,8 @@ NodeId broadcast_node(Context& context, NodeId node, std::span<const Dim> from, 
 bool may_exist(Context& context, const TensorType& type, Span at);
 
 // A number, bool or tensor as a tensor of exactly this type: `param`s, defaults, states. Errors: E302.
-std::optional<Tensor> fitted_to(Context& context, const Value& value, DType dtype, const std::vector<Dim>& dims, Span at);
+std::optional<Tensor> fitted_to(Context& context, const Value& value, DType dtype, const std::vector<Dim>& dims,
+                                Span at);
 
 // ---- static arguments
 

@@ -11,13 +11,15 @@ namespace {
 
 using ast::BinaryOp;
 
-Value map_of(Context& context, Op op, std::span<const Operand> operands, Meeting meeting, std::string_view text, Span at) {
+Value map_of(Context& context, Op op, std::span<const Operand> operands, Meeting meeting, std::string_view text,
+             Span at) {
   auto aligned = align(context, operands, meeting, text, fmt::format("`{}`", text), at);
   if (!aligned) return poison();
   return made(context, context.build->append(op, aligned->nodes, {}), aligned->dims);
 }
 
-Value comparison_of(Context& context, Comparison comparison, std::span<const Operand> operands, std::string_view text, Span at) {
+Value comparison_of(Context& context, Comparison comparison, std::span<const Operand> operands, std::string_view text,
+                    Span at) {
   auto aligned = align(context, operands, Meeting::alike, text, fmt::format("`{}`", text), at);
   if (!aligned) return poison();
   bool ordered = comparison != Comparison::eq && comparison != Comparison::ne;
@@ -50,12 +52,18 @@ Value logic_of(Context& context, Op op, std::span<const Operand> operands, std::
 
 Comparison comparison_for(BinaryOp op) {
   switch (op) {
-    case BinaryOp::equal: return Comparison::eq;
-    case BinaryOp::not_equal: return Comparison::ne;
-    case BinaryOp::less: return Comparison::lt;
-    case BinaryOp::less_equal: return Comparison::le;
-    case BinaryOp::greater: return Comparison::gt;
-    default: return Comparison::ge;
+    case BinaryOp::equal:
+      return Comparison::eq;
+    case BinaryOp::not_equal:
+      return Comparison::ne;
+    case BinaryOp::less:
+      return Comparison::lt;
+    case BinaryOp::less_equal:
+      return Comparison::le;
+    case BinaryOp::greater:
+      return Comparison::gt;
+    default:
+      return Comparison::ge;
   }
 }
 
@@ -66,20 +74,35 @@ Value binary_operator(Context& context, BinaryOp op, const Value& left, const Va
   const std::array operands{Operand{left, at.left}, Operand{right, at.right}};
   std::string_view text = ast::spelling(op);
   switch (op) {
-    case BinaryOp::add: return map_of(context, Op::add, operands, Meeting::arithmetic, text, at.op);
-    case BinaryOp::subtract: return map_of(context, Op::sub, operands, Meeting::arithmetic, text, at.op);
-    case BinaryOp::multiply: return map_of(context, Op::mul, operands, Meeting::arithmetic, text, at.op);
-    case BinaryOp::divide: return map_of(context, Op::div, operands, Meeting::real, text, at.op);
-    case BinaryOp::floor_divide: return floor_division(context, operands, at.op);
-    case BinaryOp::modulo: return modulo(context, operands, at.op);
-    case BinaryOp::matmul: return matmul(context, operands[0], operands[1], at.op);
-    case BinaryOp::power: return power(context, operands[0], operands[1], at.op);
-    case BinaryOp::logical_and: return logic_of(context, Op::logical_and, operands, text, at.op);
-    case BinaryOp::logical_or: return logic_of(context, Op::logical_or, operands, text, at.op);
-    case BinaryOp::equal: case BinaryOp::not_equal: case BinaryOp::less: case BinaryOp::less_equal:
-    case BinaryOp::greater: case BinaryOp::greater_equal:
+    case BinaryOp::add:
+      return map_of(context, Op::add, operands, Meeting::arithmetic, text, at.op);
+    case BinaryOp::subtract:
+      return map_of(context, Op::sub, operands, Meeting::arithmetic, text, at.op);
+    case BinaryOp::multiply:
+      return map_of(context, Op::mul, operands, Meeting::arithmetic, text, at.op);
+    case BinaryOp::divide:
+      return map_of(context, Op::div, operands, Meeting::real, text, at.op);
+    case BinaryOp::floor_divide:
+      return floor_division(context, operands, at.op);
+    case BinaryOp::modulo:
+      return modulo(context, operands, at.op);
+    case BinaryOp::matmul:
+      return matmul(context, operands[0], operands[1], at.op);
+    case BinaryOp::power:
+      return power(context, operands[0], operands[1], at.op);
+    case BinaryOp::logical_and:
+      return logic_of(context, Op::logical_and, operands, text, at.op);
+    case BinaryOp::logical_or:
+      return logic_of(context, Op::logical_or, operands, text, at.op);
+    case BinaryOp::equal:
+    case BinaryOp::not_equal:
+    case BinaryOp::less:
+    case BinaryOp::less_equal:
+    case BinaryOp::greater:
+    case BinaryOp::greater_equal:
       return comparison_of(context, comparison_for(op), operands, text, at.op);
-    case BinaryOp::pipe: break;
+    case BinaryOp::pipe:
+      break;
   }
   NNC_CHECK(false, "`|>` is not an operator on values");
   return poison();
@@ -99,7 +122,8 @@ Value unary_operator(Context& context, ast::UnaryOp op, const Value& operand, Sp
   }
   auto dtype = meet(context, {&single, 1}, Meeting::arithmetic, "`-`");
   if (!dtype || !operand.is_tensor()) return poison();
-  return made(context, context.build->neg(cast_node(context, operand.tensor().node, *dtype)), dims_of(operand.tensor()));
+  return made(context, context.build->neg(cast_node(context, operand.tensor().node, *dtype)),
+              dims_of(operand.tensor()));
 }
 
 }  // namespace nnc

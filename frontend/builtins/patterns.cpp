@@ -33,7 +33,8 @@ struct PatternReader {
 
   bool name(std::vector<std::string>& names) {
     if (!is_letter(peek())) {
-      return fail(at < text.size() ? fmt::format("`{}` is no name of an axis", text.substr(at, 1)) : "the pattern ends too early");
+      return fail(at < text.size() ? fmt::format("`{}` is no name of an axis", text.substr(at, 1))
+                                   : "the pattern ends too early");
     }
     size_t start = at;
     while (at < text.size() && (is_letter(text[at]) || is_digit(text[at]))) ++at;

@@ -22,7 +22,8 @@ struct Pattern {
 // Reads a pattern; nothing, and in `error` what is wrong, if it is none. `groups`: whether "(…)" and "1" may occur.
 std::optional<Pattern> parse_pattern(std::string_view text, bool groups, std::string& error);
 
-// Puts as many axes as `rank` needs in place of "...", named "...0", "...1" from the last; false if the rank does not fit.
+// Puts as many axes as `rank` needs in place of "...", named "...0", "...1" from the last; false if the rank does not
+// fit.
 bool expand_ellipsis(std::vector<PatternAxis>& axes, size_t rank);
 
 }  // namespace nnc

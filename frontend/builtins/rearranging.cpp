@@ -32,7 +32,8 @@ std::optional<Sizes> named_sizes(Context& context, const CallArguments& argument
     auto extent = integer_from(context, value, fmt::format("the size `{}`", name), arguments.spans[2]);
     if (!extent) return std::nullopt;
     if (*extent < 1) {
-      fault(context, DiagnosticKind::bad_argument, arguments.spans[2], "the size `{}` must be at least 1, found {}", name, *extent);
+      fault(context, DiagnosticKind::bad_argument, arguments.spans[2], "the size `{}` must be at least 1, found {}",
+            name, *extent);
       return std::nullopt;
     }
     sizes[name] = {*extent, value.as<Number>().batch_multiple};
@@ -77,7 +78,8 @@ std::vector<std::string> flat_names(const std::vector<PatternAxis>& axes) {
 }
 
 // Both sides must have the same names, each once.
-bool check_rearrangement(Context& context, const std::vector<std::string>& from, const std::vector<std::string>& to, Span at) {
+bool check_rearrangement(Context& context, const std::vector<std::string>& from, const std::vector<std::string>& to,
+                         Span at) {
   for (const auto* side : {&from, &to}) {
     std::vector<std::string> sorted = *side;
     std::sort(sorted.begin(), sorted.end());
@@ -91,7 +93,8 @@ bool check_rearrangement(Context& context, const std::vector<std::string>& from,
       const auto& other = left ? to : from;
       if (std::find(other.begin(), other.end(), name) != other.end()) continue;
       std::string shown = name.starts_with("...") ? "..." : name;
-      Diagnostic& diagnostic = bad_pattern(context, at, fmt::format("`{}` is only {} of `->`", shown, left ? "left" : "right"));
+      Diagnostic& diagnostic =
+          bad_pattern(context, at, fmt::format("`{}` is only {} of `->`", shown, left ? "left" : "right"));
       diagnostic.help(left ? "`sum` or `mean` takes an axis away" : "`expand` repeats along a new axis");
       return false;
     }
@@ -106,8 +109,10 @@ Dim product_of(const PatternAxis& axis, const Sizes& sizes) {
     Dim part = sizes.at(name);
     marked += part.batch_multiple != 0;
     int64_t extent = dim.extent * part.extent;
-    if (part.batch_multiple != 0) dim.batch_multiple = part.batch_multiple * dim.extent;
-    else dim.batch_multiple *= part.extent;
+    if (part.batch_multiple != 0)
+      dim.batch_multiple = part.batch_multiple * dim.extent;
+    else
+      dim.batch_multiple *= part.extent;
     dim.extent = extent;
   }
   if (marked > 1) dim.batch_multiple = 0;
@@ -117,24 +122,31 @@ Dim product_of(const PatternAxis& axis, const Sizes& sizes) {
 Value rearrange(Context& context, const CallArguments& arguments) {
   Span at = arguments.spans[1];
   if (!arguments[0].is_tensor()) {
-    fault(context, DiagnosticKind::wrong_operand, arguments.spans[0], "`rearrange` needs a tensor, found {}", describe(arguments[0]));
+    fault(context, DiagnosticKind::wrong_operand, arguments.spans[0], "`rearrange` needs a tensor, found {}",
+          describe(arguments[0]));
     return poison();
   }
   const Tensor& x = arguments[0].tensor();
   std::string error;
   auto pattern = parse_pattern(arguments[1].as<std::string>(), true, error);
   if (!pattern || pattern->operands.size() != 1) {
-    bad_pattern(context, at, pattern ? "`rearrange` takes one tensor" : error).help("a pattern looks like \"b t (h d) -> b h t d\"");
+    bad_pattern(context, at, pattern ? "`rearrange` takes one tensor" : error)
+        .help("a pattern looks like \"b t (h d) -> b h t d\"");
     return poison();
   }
   auto& axes = pattern->operands[0];
   auto dots_at = [](const PatternAxis& axis) { return axis.ellipsis; };
-  size_t leading = std::any_of(axes.begin(), axes.end(), dots_at) ? x.batch.size() + 1 - std::min(axes.size(), x.batch.size() + 1) : 0;
+  size_t leading = std::any_of(axes.begin(), axes.end(), dots_at)
+                       ? x.batch.size() + 1 - std::min(axes.size(), x.batch.size() + 1)
+                       : 0;
   size_t result_rank = pattern->result.size() + leading;
-  if (std::any_of(pattern->result.begin(), pattern->result.end(), dots_at)) --result_rank;
-  else result_rank = pattern->result.size();
+  if (std::any_of(pattern->result.begin(), pattern->result.end(), dots_at))
+    --result_rank;
+  else
+    result_rank = pattern->result.size();
   if (!expand_ellipsis(axes, x.batch.size())) {
-    Diagnostic& diagnostic = bad_pattern(context, at, fmt::format("the pattern has {} axes, {} has {}", axes.size(), type_text(x), x.rank()));
+    Diagnostic& diagnostic = bad_pattern(
+        context, at, fmt::format("the pattern has {} axes, {} has {}", axes.size(), type_text(x), x.rank()));
     label_at(context, diagnostic, arguments.spans[0], type_text(x));
     return poison();
   }
@@ -144,7 +156,8 @@ Value rearrange(Context& context, const CallArguments& arguments) {
   if (!sizes || !check_rearrangement(context, from, to, at)) return poison();
   for (const auto& [name, size] : *sizes) {
     if (std::find(from.begin(), from.end(), name) != from.end()) continue;
-    bad_pattern(context, arguments.spans[2], fmt::format("the pattern has no `{}`", name)).help(similar("name", name, from));
+    bad_pattern(context, arguments.spans[2], fmt::format("the pattern has no `{}`", name))
+        .help(similar("name", name, from));
     return poison();
   }
   for (size_t k = 0; k < axes.size(); ++k) {
@@ -180,9 +193,11 @@ bool check_sizes(Context& context, const std::vector<Named>& operands, const Cal
         if (known->second == Dim{1, 0}) known->second = dim;
         continue;
       }
-      Diagnostic& diagnostic = fault(context, DiagnosticKind::shape_mismatch, arguments.spans[0], "`{}` is {} in one operand and {} in another",
-                                     dots ? "..." : operand.names[axis], dim_text(known->second), dim_text(dim));
-      for (const Value& value : arguments[1].items()) label_at(context, diagnostic, value.origin, type_text(value.tensor()));
+      Diagnostic& diagnostic = fault(context, DiagnosticKind::shape_mismatch, arguments.spans[0],
+                                     "`{}` is {} in one operand and {} in another", dots ? "..." : operand.names[axis],
+                                     dim_text(known->second), dim_text(dim));
+      for (const Value& value : arguments[1].items())
+        label_at(context, diagnostic, value.origin, type_text(value.tensor()));
       return false;
     }
   }
@@ -212,7 +227,8 @@ Value einsum_single(Context& context, Named operand, const std::vector<std::stri
   if (!summed.empty()) node = context.build->reduce(Reduction::sum, node, summed);
   Value rest = made(context, node, dims);
   std::vector<int64_t> permutation;
-  for (const std::string& name : result) permutation.push_back(std::find(left.begin(), left.end(), name) - left.begin());
+  for (const std::string& name : result)
+    permutation.push_back(std::find(left.begin(), left.end(), name) - left.begin());
   return permute(context, rest.tensor(), permutation);
 }
 
@@ -227,9 +243,10 @@ Value einsum_product(Context& context, const std::vector<Named>& operands, const
     } else {
       auto needed = [&](const std::string& name) {
         if (std::find(result.begin(), result.end(), name) != result.end()) return true;
-        return std::any_of(operands.begin() + static_cast<std::ptrdiff_t>(k) + 1, operands.end(), [&](const Named& later) {
-          return std::find(later.names.begin(), later.names.end(), name) != later.names.end();
-        });
+        return std::any_of(operands.begin() + static_cast<std::ptrdiff_t>(k) + 1, operands.end(),
+                           [&](const Named& later) {
+                             return std::find(later.names.begin(), later.names.end(), name) != later.names.end();
+                           });
       };
       for (const Named* side : {static_cast<const Named*>(&product), &operands[k]}) {
         for (const std::string& name : side->names) {
@@ -238,16 +255,19 @@ Value einsum_product(Context& context, const std::vector<Named>& operands, const
       }
     }
     Value value = contract_named(context, std::move(product), operands[k], kept);
+    if (value.is_poison()) return value;
     product = {value.tensor(), std::move(kept)};
   }
   return made(context, product.tensor.node, dims_of(product.tensor));
 }
 
-std::optional<std::vector<Named>> named_operands(Context& context, Pattern& pattern, const CallArguments& arguments, size_t& dots) {
+std::optional<std::vector<Named>> named_operands(Context& context, Pattern& pattern, const CallArguments& arguments,
+                                                 size_t& dots) {
   const auto& values = arguments[1].items();
   if (values.size() != pattern.operands.size()) {
-    bad_pattern(context, arguments.spans[0], fmt::format("the pattern has {} operand{}, {} given", pattern.operands.size(),
-                                                         pattern.operands.size() == 1 ? "" : "s", values.size()));
+    bad_pattern(context, arguments.spans[0],
+                fmt::format("the pattern has {} operand{}, {} given", pattern.operands.size(),
+                            pattern.operands.size() == 1 ? "" : "s", values.size()));
     return std::nullopt;
   }
   std::vector<Operand> all;
@@ -262,11 +282,15 @@ std::optional<std::vector<Named>> named_operands(Context& context, Pattern& patt
     std::vector<Dim> dims;
     if (values[k].is_tensor()) dims = dims_of(values[k].tensor());
     auto& axes = pattern.operands[k];
-    size_t plain = static_cast<size_t>(std::count_if(axes.begin(), axes.end(), [](const PatternAxis& axis) { return !axis.ellipsis; }));
+    size_t plain = static_cast<size_t>(
+        std::count_if(axes.begin(), axes.end(), [](const PatternAxis& axis) { return !axis.ellipsis; }));
     if (!expand_ellipsis(axes, dims.size())) {
-      Diagnostic& diagnostic = bad_pattern(context, arguments.spans[0], fmt::format("operand {} has {} axes in the pattern, {} is given", k + 1,
-                                                                                   plain, values[k].is_tensor() ? type_text(values[k].tensor()) : "a number"));
-      if (axes.size() == 1 && axes[0].names[0].size() == dims.size()) diagnostic.help("separate the axes by spaces: \"b i, o i -> b o\"");
+      Diagnostic& diagnostic =
+          bad_pattern(context, arguments.spans[0],
+                      fmt::format("operand {} has {} axes in the pattern, {} is given", k + 1, plain,
+                                  values[k].is_tensor() ? type_text(values[k].tensor()) : "a number"));
+      if (axes.size() == 1 && axes[0].names[0].size() == dims.size())
+        diagnostic.help("separate the axes by spaces: \"b i, o i -> b o\"");
       return std::nullopt;
     }
     if (axes.size() != plain) dots = std::max(dots, dims.size() - plain);
@@ -286,16 +310,19 @@ Value einsum(Context& context, const CallArguments& arguments) {
   size_t dots = 0;
   auto operands = named_operands(context, *pattern, arguments, dots);
   if (!operands) return poison();
-  bool dotted = std::any_of(pattern->result.begin(), pattern->result.end(), [](const PatternAxis& axis) { return axis.ellipsis; });
+  bool dotted = std::any_of(pattern->result.begin(), pattern->result.end(),
+                            [](const PatternAxis& axis) { return axis.ellipsis; });
   expand_ellipsis(pattern->result, pattern->result.size() + (dotted ? dots - 1 : 0));
   std::vector<std::string> result = flat_names(pattern->result);
   for (size_t k = 0; k < result.size(); ++k) {
-    bool twice = std::find(result.begin(), result.begin() + static_cast<std::ptrdiff_t>(k), result[k]) != result.begin() + static_cast<std::ptrdiff_t>(k);
+    bool twice = std::find(result.begin(), result.begin() + static_cast<std::ptrdiff_t>(k), result[k]) !=
+                 result.begin() + static_cast<std::ptrdiff_t>(k);
     bool known = std::any_of(operands->begin(), operands->end(), [&](const Named& operand) {
       return std::find(operand.names.begin(), operand.names.end(), result[k]) != operand.names.end();
     });
     if (known && !twice) continue;
-    bad_pattern(context, at, fmt::format("`{}` {}", result[k], twice ? "occurs twice right of `->`" : "is in no operand"));
+    bad_pattern(context, at,
+                fmt::format("`{}` {}", result[k], twice ? "occurs twice right of `->`" : "is in no operand"));
     return poison();
   }
   return check_sizes(context, *operands, arguments) ? einsum_product(context, *operands, result) : poison();

@@ -6,7 +6,8 @@
 
 namespace nnc {
 
-std::optional<ReducedAxes> axes_of_reduction(Context& context, const Tensor& x, const Value& axis, const Value& keepdim, Span at) {
+std::optional<ReducedAxes> axes_of_reduction(Context& context, const Tensor& x, const Value& axis, const Value& keepdim,
+                                             Span at) {
   auto axes = axes_from(context, axis, x.rank(), at);
   if (!axes) return std::nullopt;
   ReducedAxes reduced{std::move(*axes), {}, {}, keepdim.is<bool>() && keepdim.as<bool>(), 1};
@@ -56,7 +57,8 @@ Value mean(Context& context, const CallArguments& arguments) {
   if (!arguments[0].is_tensor()) return arguments[0];
   auto reduced = reduced_axes(context, arguments);
   if (!reduced) return poison();
-  return scaled_sum(context, real_node(context, arguments[0].tensor()), 1.0 / static_cast<double>(reduced->count), *reduced);
+  return scaled_sum(context, real_node(context, arguments[0].tensor()), 1.0 / static_cast<double>(reduced->count),
+                    *reduced);
 }
 
 // Unbiased, as PyTorch's: the sum of squares over n - correction.
@@ -67,8 +69,8 @@ Value var(Context& context, const CallArguments& arguments) {
   const Tensor& x = arguments[0].tensor();
   double freedom = static_cast<double>(reduced->count) - arguments[3].number();
   if (freedom <= 0) {
-    fault(context, DiagnosticKind::bad_argument, arguments.call, "the variance of {} value{} is undefined", reduced->count,
-          reduced->count == 1 ? "" : "s")
+    fault(context, DiagnosticKind::bad_argument, arguments.call, "the variance of {} value{} is undefined",
+          reduced->count, reduced->count == 1 ? "" : "s")
         .help("`correction = 0` gives the variance of the values themselves");
     return poison();
   }
@@ -102,14 +104,16 @@ Value quantified(Context& context, const CallArguments& arguments) {
   NodeId node = cast_node(context, arguments[0].tensor().node, context.compute_type);
   Value chosen = reduce_over(context, node, reduction, *reduced);
   NodeId found = chosen.tensor().node;
-  return made(context, context.build->compare(Comparison::gt, found, context.build->constant_like(0, found)), reduced->result());
+  return made(context, context.build->compare(Comparison::gt, found, context.build->constant_like(0, found)),
+              reduced->result());
 }
 
 Value index_of_largest(Context& context, const CallArguments& arguments, bool largest) {
   const Tensor& x = arguments[0].tensor();
   auto axis = axis_from(context, arguments[1], x.rank(), arguments.spans[1]);
   if (!axis) return poison();
-  auto reduced = axes_of_reduction(context, x, number_value(static_cast<double>(*axis)), arguments[2], arguments.spans[1]);
+  auto reduced =
+      axes_of_reduction(context, x, number_value(static_cast<double>(*axis)), arguments[2], arguments.spans[1]);
   NodeId node = real_node(context, x);
   if (!largest) node = context.build->neg(node);
   return reduce_over(context, node, Reduction::argmax, *reduced);

@@ -54,8 +54,9 @@ Dim merged(std::span<const Dim> dims) {
 }
 
 void report_reshape(Context& context, const Tensor& x, std::span<const Dim> dims, const CallArguments& arguments) {
-  Diagnostic& diagnostic = fault(context, DiagnosticKind::shape_mismatch, arguments.call, "{} has {} elements, {} has {}",
-                                 type_text(x), x.type.elements(), shape_text(dims), elements_of(dims));
+  Diagnostic& diagnostic =
+      fault(context, DiagnosticKind::shape_mismatch, arguments.call, "{} has {} elements, {} has {}", type_text(x),
+            x.type.elements(), shape_text(dims), elements_of(dims));
   label_at(context, diagnostic, arguments.spans[0], type_text(x));
 }
 
@@ -77,14 +78,15 @@ Value reshape(Context& context, const CallArguments& arguments) {
     if (!may_exist(context, {x.type.dtype, 0, extents_of(*dims)}, arguments.spans[1])) return poison();
     int64_t known = elements_of(*dims);
     if (x.type.elements() % known != 0) {
-      fault(context, DiagnosticKind::shape_mismatch, arguments.call, "the {} elements of {} do not divide by {}", x.type.elements(),
-            type_text(x), known);
+      fault(context, DiagnosticKind::shape_mismatch, arguments.call, "the {} elements of {} do not divide by {}",
+            x.type.elements(), type_text(x), known);
       return poison();
     }
     rest->extent = x.type.elements() / known;
     bool batch_is_named = std::any_of(dims->begin(), dims->end(), [](Dim dim) { return dim.batch_multiple != 0; });
     Dim all = merged(dims_of(x));
-    if (!batch_is_named && all.batch_multiple != 0 && all.batch_multiple % known == 0) rest->batch_multiple = all.batch_multiple / known;
+    if (!batch_is_named && all.batch_multiple != 0 && all.batch_multiple % known == 0)
+      rest->batch_multiple = all.batch_multiple / known;
   }
   if (elements_of(*dims) != x.type.elements()) {
     report_reshape(context, x, *dims, arguments);
@@ -101,7 +103,8 @@ Value flatten(Context& context, const CallArguments& arguments) {
   auto to = axis_from(context, arguments[2], x.rank(), arguments.spans[2]);
   if (!from || !to) return poison();
   if (*from > *to) {
-    fault(context, DiagnosticKind::axis_range, arguments.call, "`flatten` from axis {} to axis {}: the first must not lie behind", *from, *to);
+    fault(context, DiagnosticKind::axis_range, arguments.call,
+          "`flatten` from axis {} to axis {}: the first must not lie behind", *from, *to);
     return poison();
   }
   std::vector<Dim> dims = dims_of(x);
@@ -126,8 +129,9 @@ Value squeeze(Context& context, const CallArguments& arguments) {
     if (!std::binary_search(axes->begin(), axes->end(), axis)) {
       dims.push_back(x.dim(axis));
     } else if (x.type.dims[static_cast<size_t>(axis)] != 1) {
-      Diagnostic& diagnostic = fault(context, DiagnosticKind::shape_mismatch, arguments.call,
-                                     "only an axis of size 1 can be dropped, axis {} has {}", axis, dim_text(x.dim(axis)));
+      Diagnostic& diagnostic =
+          fault(context, DiagnosticKind::shape_mismatch, arguments.call,
+                "only an axis of size 1 can be dropped, axis {} has {}", axis, dim_text(x.dim(axis)));
       label_at(context, diagnostic, arguments.spans[0], type_text(x));
       return poison();
     }
@@ -140,7 +144,8 @@ Value unsqueeze(Context& context, const CallArguments& arguments) {
   const Tensor& x = arguments[0].tensor();
   int64_t added = arguments[1].is_list() ? static_cast<int64_t>(arguments[1].items().size()) : 1;
   if (arguments[1].is_none() || x.rank() + added > max_rank) {
-    fault(context, DiagnosticKind::bad_argument, arguments.call, "`unsqueeze` needs an axis, and at most {} of them", max_rank);
+    fault(context, DiagnosticKind::bad_argument, arguments.call, "`unsqueeze` needs an axis, and at most {} of them",
+          max_rank);
     return poison();
   }
   auto axes = axes_from(context, arguments[1], x.rank() + added, arguments.spans[1]);
@@ -173,11 +178,12 @@ Value transpose(Context& context, const CallArguments& arguments) {
   if (first.is_list()) {
     if (!axes_from(context, first, x.rank(), arguments.spans[1])) return poison();
     if (static_cast<int64_t>(first.items().size()) != x.rank()) {
-      fault(context, DiagnosticKind::bad_argument, arguments.spans[1], "{} axes are listed, {} has {}", first.items().size(),
-            type_text(x), x.rank());
+      fault(context, DiagnosticKind::bad_argument, arguments.spans[1], "{} axes are listed, {} has {}",
+            first.items().size(), type_text(x), x.rank());
       return poison();
     }
-    for (size_t k = 0; k < permutation.size(); ++k) permutation[k] = *axis_from(context, first.items()[k], x.rank(), arguments.spans[1]);
+    for (size_t k = 0; k < permutation.size(); ++k)
+      permutation[k] = *axis_from(context, first.items()[k], x.rank(), arguments.spans[1]);
     return permute(context, x, permutation);
   }
   if (arguments[2].is_none()) {
@@ -200,7 +206,8 @@ Value shape_of(Context&, const CallArguments& arguments) {
   std::vector<Value> sizes;
   if (arguments[0].is_tensor()) {
     for (Dim dim : dims_of(arguments[0].tensor())) {
-      sizes.push_back(Value(Number{static_cast<double>(dim.extent), dim.batch_multiple, dim.batch_multiple != 0}, arguments.call));
+      sizes.push_back(
+          Value(Number{static_cast<double>(dim.extent), dim.batch_multiple, dim.batch_multiple != 0}, arguments.call));
     }
   }
   return list_value(std::move(sizes), arguments.call);
@@ -209,7 +216,8 @@ Value shape_of(Context&, const CallArguments& arguments) {
 Value length_of(Context& context, const CallArguments& arguments) {
   const Value& x = arguments[0];
   if (x.is_list()) return number_value(static_cast<double>(x.items().size()), arguments.call);
-  Diagnostic& diagnostic = fault(context, DiagnosticKind::wrong_operand, arguments.spans[0], "`len` needs a list, found {}", describe(x));
+  Diagnostic& diagnostic =
+      fault(context, DiagnosticKind::wrong_operand, arguments.spans[0], "`len` needs a list, found {}", describe(x));
   if (x.is_tensor()) diagnostic.help("`shape(x)[0]` is the size of the first axis");
   return poison();
 }

@@ -1,4 +1,5 @@
-// Changes of shape and order that several core functions are made of. All return the value itself where nothing changes.
+// Changes of shape and order that several core functions are made of. All return the value itself where nothing
+// changes.
 #pragma once
 
 #include "frontend/builtins/operands.h"

@@ -7,11 +7,15 @@
 namespace nnc {
 namespace {
 
+constexpr int64_t largest_rank = 8;  // of what has windows
+
 // One number per spatial axis from a number or a list. Errors: below `least`.
-std::optional<Dims> per_axis(Context& context, const Value& value, size_t axes, int64_t least, std::string_view what, Span at) {
+std::optional<Dims> per_axis(Context& context, const Value& value, size_t axes, int64_t least, std::string_view what,
+                             Span at) {
   std::vector<Value> items = value.is_list() ? value.items() : std::vector<Value>(axes, value);
   if (items.size() != axes) {
-    fault(context, DiagnosticKind::bad_argument, at, "`{}` needs a number or a list of {}, found a list of {}", what, axes, items.size());
+    fault(context, DiagnosticKind::bad_argument, at, "`{}` needs a number or a list of {}, found a list of {}", what,
+          axes, items.size());
     return std::nullopt;
   }
   Dims numbers;
@@ -19,7 +23,8 @@ std::optional<Dims> per_axis(Context& context, const Value& value, size_t axes, 
     auto number = integer_from(context, item, fmt::format("`{}`", what), at);
     if (!number) return std::nullopt;
     if (*number < least || *number > 1 << 20) {
-      fault(context, DiagnosticKind::bad_argument, at, "`{}` must be {} to {}, found {}", what, least, 1 << 20, *number);
+      fault(context, DiagnosticKind::bad_argument, at, "`{}` must be {} to {}, found {}", what, least, 1 << 20,
+            *number);
       return std::nullopt;
     }
     numbers.push_back(*number);
@@ -38,7 +43,8 @@ bool place_windows(Context& context, const Tensor& x, Windows& windows, Span at)
     int64_t extent = x.type.dims[k + 2] + 2 * windows.padding[k];
     int64_t reach = windows.dilation[k] * (windows.size[k] - 1) + 1;
     if (reach > extent) {
-      Diagnostic& diagnostic = fault(context, DiagnosticKind::bad_argument, at, "a window of {} does not fit an axis of {}", reach, extent);
+      Diagnostic& diagnostic =
+          fault(context, DiagnosticKind::bad_argument, at, "a window of {} does not fit an axis of {}", reach, extent);
       label_at(context, diagnostic, at, type_text(x));
       return false;
     }
@@ -52,8 +58,8 @@ struct Grouping {
   bool grouped() const { return groups > 1; }
 };
 
-// "n g c (s*p+d*r-q) …, g o c r … -> n g o p …"; a single group has no g. The places p are no operand's plain axis: their
-// extents are set here.
+// "n g c (s*p+d*r-q) …, g o c r … -> n g o p …"; a single group has no g. The places p are no operand's plain axis:
+// their extents are set here.
 IndexMap convolution_map(int64_t batch, const Grouping& grouping, const Windows& windows) {
   IndexMap map;
   auto add = [&](std::string name, int64_t extent) {
@@ -92,15 +98,16 @@ NodeId split_groups(Context& context, NodeId node, size_t axis, int64_t groups) 
   return context.build->reshape(node, std::move(dims));
 }
 
-std::optional<Grouping> grouping_of(Context& context, const Tensor& x, const Tensor& weight, const CallArguments& arguments) {
+std::optional<Grouping> grouping_of(Context& context, const Tensor& x, const Tensor& weight,
+                                    const CallArguments& arguments) {
   auto groups = integer_from(context, arguments[5], "`groups`", arguments.spans[5]);
   if (!groups) return std::nullopt;
   int64_t channels = x.type.dims[1], outputs = weight.type.dims[0];
   if (*groups >= 1 && channels % *groups == 0 && outputs % *groups == 0 && weight.type.dims[1] == channels / *groups) {
     return Grouping{*groups, channels / *groups, outputs / *groups};
   }
-  fault(context, DiagnosticKind::shape_mismatch, arguments.call, "{} and weights {} do not fit {} group{}", type_text(x), type_text(weight),
-        *groups, *groups == 1 ? "" : "s");
+  fault(context, DiagnosticKind::shape_mismatch, arguments.call, "{} and weights {} do not fit {} group{}",
+        type_text(x), type_text(weight), *groups, *groups == 1 ? "" : "s");
   return std::nullopt;
 }
 
@@ -108,9 +115,9 @@ std::optional<Grouping> grouping_of(Context& context, const Tensor& x, const Ten
 Value convolution(Context& context, const CallArguments& arguments) {
   const Tensor& x = arguments[0].tensor();
   const Tensor& weight = arguments[1].tensor();
-  if (x.rank() < 3 || weight.rank() != x.rank()) {
-    fault(context, DiagnosticKind::shape_mismatch, arguments.call, "a convolution needs [batch, C, …] and [O, C, …], found {} and {}",
-          type_text(x), type_text(weight));
+  if (x.rank() < 3 || x.rank() > largest_rank || weight.rank() != x.rank()) {
+    fault(context, DiagnosticKind::shape_mismatch, arguments.call,
+          "a convolution needs [batch, C, …] and [O, C, …], found {} and {}", type_text(x), type_text(weight));
     return poison();
   }
   size_t axes = x.batch.size() - 2;
@@ -155,8 +162,9 @@ NodeId pooled_by_reshape(Context& context, const Tensor& x, const Windows& windo
 Value pool(Context& context, const CallArguments& arguments) {
   const Tensor& x = arguments[0].tensor();
   bool largest = arguments[1].as<std::string>() == "max";
-  if (x.rank() < 3 || (!largest && arguments[1].as<std::string>() != "mean")) {
-    fault(context, DiagnosticKind::bad_argument, arguments.call, "`pool` needs [batch, C, …] and \"max\" or \"mean\", found {}", type_text(x));
+  if (x.rank() < 3 || x.rank() > largest_rank || (!largest && arguments[1].as<std::string>() != "mean")) {
+    fault(context, DiagnosticKind::bad_argument, arguments.call,
+          "`pool` needs [batch, C, …] and \"max\" or \"mean\", found {}", type_text(x));
     return poison();
   }
   size_t axes = x.batch.size() - 2;
@@ -190,13 +198,14 @@ Value pool(Context& context, const CallArguments& arguments) {
 
 bool is_tensor(Context& context, const CallArguments& arguments, size_t position) {
   if (arguments[position].is_tensor()) return true;
-  fault(context, DiagnosticKind::wrong_operand, arguments.spans[position], "`{}` needs a tensor, found {}", arguments.name,
-        describe(arguments[position]));
+  fault(context, DiagnosticKind::wrong_operand, arguments.spans[position], "`{}` needs a tensor, found {}",
+        arguments.name, describe(arguments[position]));
   return false;
 }
 
 Value checked_convolution(Context& context, const CallArguments& arguments) {
-  return is_tensor(context, arguments, 0) && is_tensor(context, arguments, 1) ? convolution(context, arguments) : poison();
+  return is_tensor(context, arguments, 0) && is_tensor(context, arguments, 1) ? convolution(context, arguments)
+                                                                              : poison();
 }
 
 Value checked_pool(Context& context, const CallArguments& arguments) {
@@ -207,7 +216,8 @@ Value checked_pool(Context& context, const CallArguments& arguments) {
 
 std::span<const Builtin> window_functions() {
   static constexpr Builtin table[] = {
-      {"convolution", "x: tensor, weight: tensor, stride = 1, padding = 0, dilation = 1, groups: int = 1", checked_convolution},
+      {"convolution", "x: tensor, weight: tensor, stride = 1, padding = 0, dilation = 1, groups: int = 1",
+       checked_convolution},
       {"pool", "x: tensor, kind: string, kernel_size, stride, padding = 0", checked_pool},
   };
   return table;

@@ -89,6 +89,7 @@ uint32_t name_hash(std::string_view name) {
 void fill_random(Column& column, const std::string& distribution, int64_t count, RandomStream random) {
   if (distribution == "randint") {
     column.kind = ColumnKind::number;
+    column.numbers.reserve(static_cast<size_t>(count));
     for (int64_t i = 0; i < count; ++i) column.numbers.push_back(random.below(static_cast<uint32_t>(column.bound)));
     return;
   }
@@ -106,7 +107,7 @@ void fill_random(Column& column, const std::string& distribution, int64_t count,
 }
 
 // `name = rand(dims)`: the column without values; its distribution is the call's name.
-bool read_distribution(const NamedSpec& argument, Column& column, int64_t rows, ErrorList& errors) {
+bool read_distribution(const NamedSpec& argument, Column& column, ErrorList& errors) {
   const Spec& call = argument.value;
   const std::vector<std::string> known = {"rand", "randn", "randint"};
   if (call.kind != Spec::Kind::call || (call.text != known[0] && call.text != known[1] && call.text != known[2])) {
@@ -116,7 +117,6 @@ bool read_distribution(const NamedSpec& argument, Column& column, int64_t rows, 
   }
   column.name = argument.name;
   const bool integers = call.text == "randint";
-  int64_t count = rows;
   for (size_t i = 0; i < call.items.size(); ++i) {
     const Spec& item = call.items[i];
     const bool whole = item.kind == Spec::Kind::number && item.number == std::floor(item.number) && item.number >= 1 &&
@@ -132,19 +132,21 @@ bool read_distribution(const NamedSpec& argument, Column& column, int64_t rows, 
       column.bound = value;
     } else {
       column.dims.push_back(value);
-      if (__builtin_mul_overflow(count, value, &count)) count = INT64_MAX / 8;
     }
   }
   if (integers && column.bound == 0) {
     errors.add(ErrorCode::E607, call.origin, "`randint` takes one positive whole number");
     return false;
   }
-  if (count > available_memory() / 8) {
-    errors.add(ErrorCode::E650, call.origin,
-               fmt::format("column `{}` of `synthetic` does not fit into memory", argument.name));
-    return false;
-  }
   return true;
+}
+
+// What its values take; the largest number where that overflows.
+int64_t column_bytes(const Column& column, int64_t rows) {
+  int64_t bytes = column.bound > 0 ? sizeof(double) : sizeof(float);
+  bool overflow = __builtin_mul_overflow(bytes, rows, &bytes);
+  for (const int64_t extent : column.dims) overflow = overflow || __builtin_mul_overflow(bytes, extent, &bytes);
+  return overflow ? INT64_MAX : bytes;
 }
 
 tl::expected<Table, RuntimeErrors> open_synthetic_source(const Spec& source) {
@@ -156,13 +158,24 @@ tl::expected<Table, RuntimeErrors> open_synthetic_source(const Spec& source) {
   arguments.require("rows");
   table.rows = arguments.integer("rows", 1, 1, INT32_MAX);
   const auto seed = static_cast<uint64_t>(arguments.integer("seed", 0, 0, int64_t{1} << 53));
+  std::vector<const NamedSpec*> drawn;
+  int64_t bytes = 0;
   for (const NamedSpec& argument : source.named) {
     if (argument.name == "rows" || argument.name == "seed") continue;
     Column column;
-    if (!read_distribution(argument, column, table.rows, errors)) continue;
-    const int64_t count = table.rows * elements_per_row(column);
-    fill_random(column, argument.value.text, count, RandomStream(seed, random_synthetic ^ name_hash(argument.name)));
+    if (!read_distribution(argument, column, errors)) continue;
+    const int64_t own = column_bytes(column, table.rows);
+    if (__builtin_add_overflow(bytes, own, &bytes) || bytes > available_memory() / 2) {
+      errors.add(ErrorCode::E650, argument.value.origin, fmt::format("column `{}` of `synthetic` does not fit into memory", argument.name));
+      break;
+    }
+    drawn.push_back(&argument);
     table.columns.push_back(std::move(column));
+  }
+  for (size_t k = 0; k < drawn.size() && errors.empty(); ++k) {
+    Column& column = table.columns[k];
+    const int64_t count = table.rows * elements_per_row(column);
+    fill_random(column, drawn[k]->value.text, count, RandomStream(seed, random_synthetic ^ name_hash(column.name)));
   }
   if (errors.empty() && table.columns.empty()) {
     errors.add(ErrorCode::E607, source.origin, "`synthetic` needs a column, like `x = rand(8)`");

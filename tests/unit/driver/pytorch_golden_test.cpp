@@ -16,8 +16,9 @@ constexpr int64_t kSizes[] = {30, 64, 32, 10};
 constexpr int64_t kBatch = 32;
 constexpr int kSteps = 100;
 
-// Both sides compute in f32 and sum in different orders: an error of some 2^-24 a sum grows with the steps. Adam divides by
-// the gradient's size, so errors of parameters are relative to what it has moved in all (lr * steps) rather than to them.
+// Both sides compute in f32 and sum in different orders, so they part by some 2^-24 a sum, and a little more each step.
+// Adam divides gradients by their size: how far a small parameter has moved follows the learning rate (1e-2 is a tenth of
+// lr * steps) and not its value.
 constexpr double kLossBound = 1e-4;       // relative
 constexpr double kParameterBound = 1e-4;  // relative to max(|value|, kParameterScale)
 constexpr double kParameterScale = 1e-2;

@@ -25,7 +25,8 @@ TEST(CoreElementwise, MapsComputeTheirFunctions) {
   expect_near(value_of("floor(x / 2)", two_rows), {0, -1, 1, 2, 0, 0, -1, 4});
   expect_near(value_of("clamp(x, min = -1, max = 3)", two_rows), {1, -1, 3, 3, 0.5, 0, -1, 3});
   expect_near(value_of("max(x, 0)", two_rows), {1, 0, 3, 4, 0.5, 0, 0, 8});
-  expect_near(value_of("where(x > 0 and x < 4, x, -inf)", two_rows), {1, -INFINITY, 3, -INFINITY, 0.5, -INFINITY, -INFINITY, -INFINITY});
+  expect_near(value_of("where(x > 0 and x < 4, x, -inf)", two_rows),
+              {1, -INFINITY, 3, -INFINITY, 0.5, -INFINITY, -INFINITY, -INFINITY});
 }
 
 TEST(CoreElementwise, StaticNumbersAreComputedAtOnce) {
@@ -50,7 +51,8 @@ TEST(CoreOperators, FollowTheLanguage) {
 }
 
 TEST(CoreOperators, SquareIsOneProduct) {
-  Built built = build("model M { input x: [batch, 2]\n loss l = mean(x ** 2) }\ntrain { optimizer = SGD() }", {{"x", {DType::f32, 0, {2}}}}, 3);
+  Built built = build("model M { input x: [batch, 2]\n loss l = mean(x ** 2) }\ntrain { optimizer = SGD() }",
+                      {{"x", {DType::f32, 0, {2}}}}, 3);
   ASSERT_TRUE(built.program) << built.complaints();
   size_t products = 0, powers = 0;
   for (const Node& node : built.function("step").nodes) {
@@ -134,15 +136,18 @@ TEST(CorePatterns, EinsumSumsWhatIsLeftOut) {
   expect_near(value_of("einsum(\"i j, k j -> i k\", x, x)", square), {5, 11, 11, 25});
   expect_near(value_of("einsum(\"i j -> j\", x)", square), {4, 6});
   expect_near(value_of("einsum(\"i j -> j i\", x)", square), {1, 3, 2, 4});
-  expect_near(value_of("einsum(\"b i, b j, j k -> b i k\", x, x, x[:2])", {{1, 2}, {3, 4}}), {7, 10, 14, 20, 45, 66, 60, 88});
+  expect_near(value_of("einsum(\"b i, b j, j k -> b i k\", x, x, x[:2])", {{1, 2}, {3, 4}}),
+              {7, 10, 14, 20, 45, 66, 60, 88});
   expect_near(value_of("einsum(\"... i, i -> ...\", x, x[0])", square), {5, 11});
   expect_near(value_of("einsum(\"t t -> t\", w)", {{2, 3}}, "w = x.T @ x"), {4, 9});
   expect_near(value_of("einsum(\"b i, b -> b i\", x, x[:, 0])", square), {1, 2, 9, 12});
 }
 
 TEST(CorePools, WindowsThatTileAreReductions) {
-  expect_near(value_of("reshape(x, batch, 1, 2, 4) |> MaxPool2d(2) |> flatten(from = 1)", {{1, 5, 2, 0, 3, 4, 9, 8}}), {5, 9});
-  expect_near(value_of("reshape(x, batch, 1, 2, 4) |> AvgPool2d(2) |> flatten(from = 1)", {{1, 5, 2, 0, 3, 4, 9, 8}}), {3.25, 4.75});
+  expect_near(value_of("reshape(x, batch, 1, 2, 4) |> MaxPool2d(2) |> flatten(from = 1)", {{1, 5, 2, 0, 3, 4, 9, 8}}),
+              {5, 9});
+  expect_near(value_of("reshape(x, batch, 1, 2, 4) |> AvgPool2d(2) |> flatten(from = 1)", {{1, 5, 2, 0, 3, 4, 9, 8}}),
+              {3.25, 4.75});
   expect_near(value_of("reshape(x, batch, 1, 5) |> MaxPool1d(2) |> flatten(from = 1)", {{1, 5, 2, 0, 3}}), {5, 2});
   expect_near(value_of("reshape(x, batch, 2, 2) |> GlobalAvgPool()", {{1, 5, 2, 0}}), {3, 1});
 }

@@ -48,6 +48,19 @@ TEST(CoreErrors, Shapes) {
   expect_complaint("pad(x, -1, 0)", "E216", "must not be negative");
 }
 
+// Nothing that a file says may break the builder's own rules.
+TEST(CoreErrors, LimitsOfTensors) {
+  std::string many;
+  for (int k = 0; k < 31; ++k) many += "1, ";
+  expect_complaint("stack(zeros(" + many + "1), zeros(" + many + "1))", "E216", "at most 32 axes");
+  expect_complaint("unsqueeze(zeros(" + many + "1), 0)", "E216", "at most 32");
+  expect_complaint("einsum(\"i, j -> i j\", zeros(2000000), zeros(2000000))", "E216", "elements");
+  expect_complaint("zeros(" + many + "1, 1)", "E216", "more than 32 axes");
+  expect_complaint("pool(zeros(" + many + "1), \"max\", 1, 1)", "E216", "`pool` needs");
+  expect_complaint("one_hot(y, 2000000000)[:, 0] @ zeros(3, 3) ** 1e300 + arange(3000000000)", "E", "");
+  expect_complaint("reshape(x, -1, 2000000000, 2000000000)", "E216", "more than");
+}
+
 TEST(CoreErrors, Indices) {
   expect_complaint("x[0, 4]", "E312", "index 4 is outside axis 1 of 4 elements");
   expect_complaint("x[:, 4:]", "E312", "is empty");

@@ -31,10 +31,12 @@ TEST(PreludeActivations, FollowPyTorch) {
   expect_activation("x |> leaky_relu(negative_slope = 0.1)", [](double v) { return v > 0 ? v : 0.1 * v; });
   expect_activation("elu(x)", [](double v) { return v > 0 ? v : std::expm1(v); });
   expect_activation("celu(x, 2)", [](double v) { return v > 0 ? v : 2 * std::expm1(v / 2); });
-  expect_activation("selu(x)", [](double v) { return 1.0507009873554805 * (v > 0 ? v : 1.6732632423543772 * std::expm1(v)); });
+  expect_activation("selu(x)",
+                    [](double v) { return 1.0507009873554805 * (v > 0 ? v : 1.6732632423543772 * std::expm1(v)); });
   expect_activation("gelu(x)", [](double v) { return 0.5 * v * (1 + std::erf(v / std::sqrt(2.0))); });
-  expect_activation("gelu(x, approximate = \"tanh\")",
-                    [](double v) { return 0.5 * v * (1 + std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v))); });
+  expect_activation("gelu(x, approximate = \"tanh\")", [](double v) {
+    return 0.5 * v * (1 + std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v)));
+  });
   expect_activation("silu(x)", [](double v) { return v * logistic(v); });
   expect_activation("mish(x)", [](double v) { return v * std::tanh(std::log1p(std::exp(v))); });
   expect_activation("softplus(x)", [](double v) { return std::log1p(std::exp(v)); });
@@ -71,8 +73,8 @@ Doubles joined(const std::vector<Doubles>& rows) {
 }
 
 Built build_loss(const std::string& expression) {
-  return build("model M { input p: [batch, 3]\n input q: [batch, 3]\n target y: i32<3>[batch]\n loss l = " + expression +
-                   " }\ntrain { optimizer = SGD() }",
+  return build("model M { input p: [batch, 3]\n input q: [batch, 3]\n target y: i32<3>[batch]\n loss l = " +
+                   expression + " }\ntrain { optimizer = SGD() }",
                {{"p", {DType::f32, 0, {3}}}, {"q", {DType::f32, 0, {3}}}, {"y", {DType::i32, 3, {}}}}, 2);
 }
 
@@ -102,30 +104,45 @@ double binary_entropy(double p, double y) {
 }
 
 TEST(PreludeLosses, OfElementsFollowPyTorch) {
-  EXPECT_NEAR(loss_of("mse(p, q)", logits), mean_of(logits, [](double p, double q) { return (p - q) * (p - q); }), 1e-12);
+  EXPECT_NEAR(loss_of("mse(p, q)", logits), mean_of(logits, [](double p, double q) { return (p - q) * (p - q); }),
+              1e-12);
   EXPECT_NEAR(loss_of("l1(p, q)", logits), mean_of(logits, [](double p, double q) { return std::abs(p - q); }), 1e-12);
-  EXPECT_NEAR(loss_of("huber(p, q, delta = 0.75)", logits), mean_of(logits, [](double p, double q) {
-                double d = std::abs(p - q);
-                return d <= 0.75 ? 0.5 * d * d : 0.75 * (d - 0.375);
-              }), 1e-12);
-  EXPECT_NEAR(loss_of("smooth_l1(p, q, beta = 0.5)", logits), mean_of(logits, [](double p, double q) {
-                double d = std::abs(p - q);
-                return d < 0.5 ? d * d : d - 0.25;
-              }), 1e-12);
+  EXPECT_NEAR(loss_of("huber(p, q, delta = 0.75)", logits),
+              mean_of(logits,
+                      [](double p, double q) {
+                        double d = std::abs(p - q);
+                        return d <= 0.75 ? 0.5 * d * d : 0.75 * (d - 0.375);
+                      }),
+              1e-12);
+  EXPECT_NEAR(loss_of("smooth_l1(p, q, beta = 0.5)", logits),
+              mean_of(logits,
+                      [](double p, double q) {
+                        double d = std::abs(p - q);
+                        return d < 0.5 ? d * d : d - 0.25;
+                      }),
+              1e-12);
   EXPECT_NEAR(loss_of("bce(p, q)", shares), mean_of(shares, binary_entropy), 1e-12);
   EXPECT_NEAR(loss_of("categorical_cross_entropy(p, q)", shares), 3 * mean_of(shares, binary_entropy), 1e-12);
   EXPECT_NEAR(loss_of("bce_with_logits(p, q)", logits),
               mean_of(logits, [](double z, double y) { return binary_entropy(logistic(z), y); }), 1e-12);
-  EXPECT_NEAR(loss_of("bce_with_logits(p, q, pos_weight = 3)", logits), mean_of(logits, [](double z, double y) {
-                return -(3 * y * std::log(logistic(z)) + (1 - y) * std::log(1 - logistic(z)));
-              }), 1e-12);
-  EXPECT_NEAR(loss_of("kl_div(p, q)", logits), mean_of(logits, [](double p, double q) { return q > 0 ? q * (std::log(q) - p) : 0; }), 1e-12);
-  EXPECT_NEAR(loss_of("poisson_nll(p, q)", logits), mean_of(logits, [](double p, double q) { return std::exp(p) - q * p; }), 1e-12);
-  EXPECT_NEAR(loss_of("hinge(p, 2 * q - 1)", shares), mean_of(shares, [](double p, double q) { return std::max(1 - (2 * q - 1) * p, 0.0); }), 1e-12);
-  EXPECT_NEAR(loss_of("focal(p, q)", logits), mean_of(logits, [](double z, double y) {
-                double p = logistic(z), share = p * y + (1 - p) * (1 - y);
-                return (0.25 * y + 0.75 * (1 - y)) * binary_entropy(p, y) * (1 - share) * (1 - share);
-              }), 1e-12);
+  EXPECT_NEAR(
+      loss_of("bce_with_logits(p, q, pos_weight = 3)", logits),
+      mean_of(logits, [](double z,
+                         double y) { return -(3 * y * std::log(logistic(z)) + (1 - y) * std::log(1 - logistic(z))); }),
+      1e-12);
+  EXPECT_NEAR(loss_of("kl_div(p, q)", logits),
+              mean_of(logits, [](double p, double q) { return q > 0 ? q * (std::log(q) - p) : 0; }), 1e-12);
+  EXPECT_NEAR(loss_of("poisson_nll(p, q)", logits),
+              mean_of(logits, [](double p, double q) { return std::exp(p) - q * p; }), 1e-12);
+  EXPECT_NEAR(loss_of("hinge(p, 2 * q - 1)", shares),
+              mean_of(shares, [](double p, double q) { return std::max(1 - (2 * q - 1) * p, 0.0); }), 1e-12);
+  EXPECT_NEAR(loss_of("focal(p, q)", logits),
+              mean_of(logits,
+                      [](double z, double y) {
+                        double p = logistic(z), share = p * y + (1 - p) * (1 - y);
+                        return (0.25 * y + 0.75 * (1 - y)) * binary_entropy(p, y) * (1 - share) * (1 - share);
+                      }),
+              1e-12);
 }
 
 TEST(PreludeLosses, CrossEntropyFollowsPyTorch) {
@@ -139,7 +156,8 @@ TEST(PreludeLosses, CrossEntropyFollowsPyTorch) {
   for (const Doubles& row : logits.p) {
     for (double v : row) smooth += (log_sum_exp(row) - v) / 3;
   }
-  EXPECT_NEAR(loss_of("cross_entropy(p, y, label_smoothing = 0.1)", logits), (0.9 * (first + second) + 0.1 * smooth) / 2, 1e-12);
+  EXPECT_NEAR(loss_of("cross_entropy(p, y, label_smoothing = 0.1)", logits),
+              (0.9 * (first + second) + 0.1 * smooth) / 2, 1e-12);
 }
 
 TEST(PreludeMetrics, CountRows) {
@@ -152,7 +170,8 @@ TEST(PreludeMetrics, CountRows) {
 }
 
 // Evaluates `graph` with every cotangent leaf set to 1.
-Evaluation with_unit_cotangents(Graph graph, const std::map<std::string, ReferenceTensor>& inputs, const std::map<uint32_t, ReferenceTensor>& states) {
+Evaluation with_unit_cotangents(Graph graph, const std::map<std::string, ReferenceTensor>& inputs,
+                                const std::map<uint32_t, ReferenceTensor>& states) {
   for (Node& node : graph.nodes) {
     if (node.op != Op::cotangent) continue;
     node.op = Op::constant;

@@ -1,4 +1,5 @@
-// Models in a few lines of text, built and run by the Graph interpreter: what the tests of core functions and prelude share.
+// Models in a few lines of text, built and run by the Graph interpreter: what the tests of core functions and prelude
+// share.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -84,13 +85,15 @@ inline Ran run(const Built& built, std::string_view function, const std::map<std
 }
 
 // The value of `expression` over x (a matrix of `rows`), as an output of a model.
-inline ReferenceTensor value_of(const std::string& expression, const std::vector<Doubles>& rows, const std::string& before = "") {
+inline ReferenceTensor value_of(const std::string& expression, const std::vector<Doubles>& rows,
+                                const std::string& before = "") {
   Doubles flat;
   for (const Doubles& row : rows) flat.insert(flat.end(), row.begin(), row.end());
   auto batch = static_cast<int64_t>(rows.size()), width = static_cast<int64_t>(rows[0].size());
-  Built built = build("model M { input x: [batch, " + std::to_string(width) + "]\n target t: [batch]\n" + before + "\n output o = " + expression +
-                          "\n loss l = mean(t) }\ntrain { optimizer = SGD(lr = 0.1) }\n",
-                      {{"x", {DType::f32, 0, {width}}}, {"t", {DType::f32, 0, {}}}}, batch);
+  Built built =
+      build("model M { input x: [batch, " + std::to_string(width) + "]\n target t: [batch]\n" + before +
+                "\n output o = " + expression + "\n loss l = mean(t) }\ntrain { optimizer = SGD(lr = 0.1) }\n",
+            {{"x", {DType::f32, 0, {width}}}, {"t", {DType::f32, 0, {}}}}, batch);
   if (!built.program) {
     ADD_FAILURE() << expression << "\n" << built.complaints();
     return {};

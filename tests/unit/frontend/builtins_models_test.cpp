@@ -46,7 +46,8 @@ TEST(PreludeModels, TransformerStartsAtTheEntropyOfItsVocabulary) {
   EXPECT_TRUE(built.program->find_state("blocks.0.mlp.0.weight:m"));
   Doubles ids(16), next(16);
   for (size_t k = 0; k < 16; ++k) ids[k] = static_cast<double>(k * 7 % 11), next[k] = static_cast<double>(k * 5 % 11);
-  Ran ran = run(built, "evaluate", {{"ids", tensor(DType::i32, {2, 8}, ids, 11)}, {"next", tensor(DType::i32, {2, 8}, next, 11)}},
+  Ran ran = run(built, "evaluate",
+                {{"ids", tensor(DType::i32, {2, 8}, ids, 11)}, {"next", tensor(DType::i32, {2, 8}, next, 11)}},
                 initial_states(built));
   // The logits of an untrained net are small: every class is about as likely.
   EXPECT_NEAR(ran.roots.at("nll").values.at(0), std::log(11), 0.7);
@@ -72,7 +73,7 @@ train { optimizer = Adam(lr = 1e-3)  batch = mini(4) })nn",
   EXPECT_EQ(count[Op::transpose], 0);
   EXPECT_EQ(count[Op::reshape], 0);
   EXPECT_EQ(count[Op::max], 1);
-  EXPECT_EQ(count[Op::reduce], 4);   // row maximum, sum of exponentials, the pick, the mean
+  EXPECT_EQ(count[Op::reduce], 4);  // row maximum, sum of exponentials, the pick, the mean
   EXPECT_EQ(count[Op::exp], 1);
   EXPECT_EQ(count[Op::log], 1);
   EXPECT_EQ(count[Op::select], 1);

@@ -8,10 +8,10 @@
 namespace nnc::testing {
 namespace {
 
-Built build_with(const std::string& optimizer, const std::string& parameter = "param w: [3] = zeros()", const std::string& product = "x * w",
-                 const std::string& schedules = "") {
-  return build(schedules + "model M { input x: [batch, 3]\n " + parameter + "\n loss l = mean(" + product + ") }\ntrain { optimizer = " +
-                   optimizer + " }",
+Built build_with(const std::string& optimizer, const std::string& parameter = "param w: [3] = zeros()",
+                 const std::string& product = "x * w", const std::string& schedules = "") {
+  return build(schedules + "model M { input x: [batch, 3]\n " + parameter + "\n loss l = mean(" + product +
+                   ") }\ntrain { optimizer = " + optimizer + " }",
                {{"x", {DType::f32, 0, {3}}}}, 4);
 }
 
@@ -87,10 +87,14 @@ double adam(double p, double g, Scalars& s, int t, double lr, double b1, double 
 }
 
 TEST(PreludeOptimizers, AdamFollowsPyTorch) {
-  expect_updates("Adam()", [](double p, double g, Scalars& s, int t) { return adam(p, g, s, t, 1e-3, 0.9, 0.999, 1e-8, false); });
-  expect_updates("Adam(lr = 0.1, beta2 = 0.5, weight_decay = 0.1, amsgrad = true)",
-                 [](double p, double g, Scalars& s, int t) { return adam(p, g + 0.1 * p, s, t, 0.1, 0.9, 0.5, 1e-8, true); });
-  expect_updates("AdamW(lr = 0.1)", [](double p, double g, Scalars& s, int t) { return adam(p * (1 - 0.1 * 0.01), g, s, t, 0.1, 0.9, 0.999, 1e-8, false); });
+  expect_updates("Adam()",
+                 [](double p, double g, Scalars& s, int t) { return adam(p, g, s, t, 1e-3, 0.9, 0.999, 1e-8, false); });
+  expect_updates(
+      "Adam(lr = 0.1, beta2 = 0.5, weight_decay = 0.1, amsgrad = true)",
+      [](double p, double g, Scalars& s, int t) { return adam(p, g + 0.1 * p, s, t, 0.1, 0.9, 0.5, 1e-8, true); });
+  expect_updates("AdamW(lr = 0.1)", [](double p, double g, Scalars& s, int t) {
+    return adam(p * (1 - 0.1 * 0.01), g, s, t, 0.1, 0.9, 0.999, 1e-8, false);
+  });
 }
 
 TEST(PreludeOptimizers, OthersFollowPyTorch) {
@@ -201,7 +205,8 @@ TEST(PreludeSchedules, GiveTheRateOfEachStep) {
   expect_rates("polynomial(1, total_iters = 2, power = 2)", {1, 0.25, 0, 0});
   expect_rates("cosine(2)", {2 * cosine(0), 2 * cosine(0.1), 2 * cosine(0.2)});
   expect_rates("cosine_restarts(1, period = 2)", {1, 0.5, 1, 0.5});
-  expect_rates("warmup_cosine(1, warmup = 2, floor = 0.1)", {0.5, 1, 0.1 + 0.9 * cosine(1.0 / 8), 0.1 + 0.9 * cosine(2.0 / 8)});
+  expect_rates("warmup_cosine(1, warmup = 2, floor = 0.1)",
+               {0.5, 1, 0.1 + 0.9 * cosine(1.0 / 8), 0.1 + 0.9 * cosine(2.0 / 8)});
   expect_rates("warmup_linear(1, warmup = 2)", {0.5, 1, 7.0 / 8, 6.0 / 8});
   expect_rates("inverse_sqrt(1, warmup = 4)", {0.25, 0.5, 0.75, 1, std::sqrt(4.0 / 5)});
   expect_rates("cyclic(1, base = 0.5, step_size_up = 2, step_size_down = 2)", {0.5, 0.75, 1, 0.75, 0.5});
