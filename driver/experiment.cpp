@@ -59,13 +59,13 @@ Experiment load_experiment(const std::string& path, const std::vector<std::strin
 bool open_data(Experiment& experiment) {
   Unit& unit = *experiment.unit;
   if (has_errors(diagnostics(unit))) return false;
-  const DataSettings& data = data_settings(unit);
   experiment.config = train_config(train_settings(unit), experiment.origins);
-  if (has_errors(diagnostics(unit))) return false;
+  const size_t errors_so_far = diagnostics(unit).errors;
+  const DataSettings& data = data_settings(unit);
   if (!data.present) return true;
   const auto start = std::chrono::steady_clock::now();
   const DataSpec spec = data_spec(unit, wanted_fields(unit), experiment.origins);
-  if (has_errors(diagnostics(unit))) return false;
+  if (diagnostics(unit).errors > errors_so_far) return false;
   auto opened = open_dataset(spec);
   if (!opened) {
     add_errors(unit, opened.error(), experiment.origins);

@@ -143,7 +143,8 @@ std::optional<Program> build_program(Unit& unit, const std::vector<FieldType>& f
   if (unit.model == nullptr && !has_errors(unit.diagnostics)) {
     report(unit.diagnostics, DiagnosticKind::no_model, Place{unit.sources.files[0].name}, "the file holds no model");
   }
-  if (has_errors(unit.diagnostics)) return std::nullopt;
+  // Mistakes in data and train do not hide those of the model.
+  if (unit.model == nullptr) return std::nullopt;
   Evaluator e(unit);
   e.fields = &fields;
   e.steps_per_epoch = static_cast<double>(request.steps_per_epoch);

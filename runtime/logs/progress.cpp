@@ -110,6 +110,7 @@ void print_table(std::FILE* file, const TrainResult& result) {
 }  // namespace
 
 std::string format_seconds(double seconds) {
+  if (seconds < 0.1) return fmt::format("{:.{}f} ms", seconds * 1e3, seconds < 0.01 ? 2 : 1);
   if (seconds < 60) return fmt::format("{:.{}f} s", seconds, seconds < 10 ? 2 : 1);
   const auto whole = static_cast<int64_t>(seconds + 0.5);
   if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
@@ -228,8 +229,8 @@ void Progress::finish(const TrainResult& result) {
   std::fflush(options_.progress);
   if (!result.epochs.empty()) print_table(options_.results, result);
   const size_t epochs = result.epochs.size();
-  std::string end = fmt::format("{} epoch{}, {} steps in {}", epochs, epochs == 1 ? "" : "s", result.steps,
-                                format_seconds(result.seconds));
+  std::string end = fmt::format("{} epoch{}, {} step{} in {}", epochs, epochs == 1 ? "" : "s", result.steps,
+                                result.steps == 1 ? "" : "s", format_seconds(result.seconds));
   if (result.status == TrainStatus::stopped_early)
     end += fmt::format("; stopped early, best epoch {}", result.best_epoch);
   if (result.restored) end += ", its state restored";

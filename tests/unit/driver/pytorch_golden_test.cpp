@@ -19,8 +19,8 @@ constexpr int kSteps = 100;
 // Both sides compute in f32 and sum in different orders, so they part by some 2^-24 a sum, and a little more each step.
 // Adam divides gradients by their size: how far a small parameter has moved follows the learning rate (1e-2 is a tenth of
 // lr * steps) and not its value.
-constexpr double kLossBound = 1e-4;       // relative
-constexpr double kParameterBound = 1e-4;  // relative to max(|value|, kParameterScale)
+constexpr double kLossBound = 1e-5;       // relative
+constexpr double kParameterBound = 5e-5;  // relative to max(|value|, kParameterScale)
 constexpr double kParameterScale = 1e-2;
 
 constexpr const char* kModel = R"(
