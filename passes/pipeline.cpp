@@ -119,10 +119,11 @@ class Pipeline {
     if (!reached("lower_regions")) return true;
     LayoutNeeds found = before;
     bool suited = true;
+    KernelTable kernels;
     time("lower_regions", [&] {
       for (size_t p = 0; p < lowered_.plans.size(); ++p) {
         LayoutNeeds now;
-        lower_regions(lowered_.plans[p], roles[p], lowered_.module, now);
+        lower_regions(lowered_.plans[p], roles[p], lowered_.module, kernels, now);
         suited = suited && now.empty();
         found.plain_mirror.merge(now.plain_mirror);
         found.plain_home.merge(now.plain_home);

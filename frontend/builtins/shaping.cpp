@@ -206,8 +206,8 @@ Value shape_of(Context&, const CallArguments& arguments) {
   std::vector<Value> sizes;
   if (arguments[0].is_tensor()) {
     for (Dim dim : dims_of(arguments[0].tensor())) {
-      sizes.push_back(
-          Value(Number{static_cast<double>(dim.extent), dim.batch_multiple, dim.batch_multiple != 0}, arguments.call));
+      const Number size{static_cast<double>(dim.extent), dim.batch_multiple, dim.batch_multiple != 0};
+      sizes.emplace_back(size, arguments.call);
     }
   }
   return list_value(std::move(sizes), arguments.call);

@@ -94,33 +94,25 @@ double count_flops(const Graph& graph) {
   return flops;
 }
 
-void lower_regions(const Plan& plan, const std::vector<Role>& roles, LoopModule& module, LayoutNeeds& needs) {
+void lower_regions(const Plan& plan, const std::vector<Role>& roles, LoopModule& module, KernelTable& kernels,
+                   LayoutNeeds& needs) {
   LoopEntry entry;
   entry.name = plan.graph.name;
   entry.batch = plan.graph.batch;
   entry.flops = count_flops(plan.graph);
   const size_t inputs = plan.io.size() - plan.graph.roots.size();
   for (size_t k = 0; k < plan.io.size(); ++k) entry.io.push_back(io_of(plan, plan[plan.io[k]], k < inputs ? SIZE_MAX : k - inputs));
-  // Kernels alike but for their names are emitted once.
-  std::map<std::string, KernelId> known;
-  std::set<std::string> names;
-  for (size_t k = 0; k < module.kernels.size(); ++k) {
-    Kernel nameless = module.kernels[k];
-    nameless.name = "k";
-    names.insert(module.kernels[k].name);
-    known.emplace(print(nameless), KernelId(k));
-  }
   for (const Phase& phase : plan.phases) {
     LoopPhase calls;
     for (RegionId id : phase.regions) {
       for (LoweredKernel& lowered : RegionLowering(plan, plan[id], roles, needs).run()) {
         if (!needs.empty()) continue;
         std::string name = std::exchange(lowered.kernel.name, "k");
-        const auto [at, is_new] = known.emplace(print(lowered.kernel), KernelId(module.kernels.size()));
+        const auto [at, is_new] = kernels.by_text.emplace(print(lowered.kernel), KernelId(module.kernels.size()));
         if (is_new) {
           // Another region may itself be called "name_1".
           std::string unique = name;
-          for (int repeat = 1; !names.insert(unique).second; ++repeat) unique = name + "_" + std::to_string(repeat);
+          for (int repeat = 1; !kernels.names.insert(unique).second; ++repeat) unique = name + "_" + std::to_string(repeat);
           lowered.kernel.name = std::move(unique);
           module.kernels.push_back(std::move(lowered.kernel));
         }

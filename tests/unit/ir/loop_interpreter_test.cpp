@@ -135,7 +135,8 @@ TEST(LoopInterpreter, simple_semantics) {
   EXPECT_TRUE(std::isnan(lesser_of(nan, 1.0f)) && std::isnan(lesser_of(1.0f, nan)));
   EXPECT_FALSE(std::signbit(greater_of(-0.0f, 0.0f)));
   EXPECT_TRUE(std::signbit(greater_of(0.0f, -0.0f)));
-  EXPECT_TRUE(std::signbit(sign_of(-0.0f)));
+  EXPECT_FALSE(std::signbit(sign_of(-0.0f)));
+  EXPECT_EQ(sign_of(nan), 0.0f);
   EXPECT_EQ((convert<DType::f32, DType::i32>(-2.9f)), -2);
   volatile float large = 3e9f, unknown = nan;  // volatile: the machine converts, not the compiler
   volatile double huge = -1e300;
