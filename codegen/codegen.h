@@ -26,11 +26,12 @@ struct CompileTimings {
   double emit_ms = 0, optimise_ms = 0, link_ms = 0;
 };
 
-// Compiles every kernel and entry of the module. Requires: verify(module) is empty, module.target is one of detect_host().targets.
-// Errors: what LLVM or the loader said (exit code 6).
+// Compiles every kernel and entry of the module. Requires: verify(module) is empty, module.target is one of
+// detect_host().targets. Errors: what LLVM or the loader said (exit code 6).
 tl::expected<Executable, std::string> compile(const LoopModule& module, CompileTimings* timings = nullptr);
 
-// The module as LLVM IR text after the pass pipeline (before it if `optimised` is false), or as assembly of module.target.
+// The module as LLVM IR text after the pass pipeline (before it if `optimised` is false), or as assembly of
+// module.target.
 std::string emit_llvm(const LoopModule& module, bool optimised = true);
 std::string emit_assembly(const LoopModule& module);
 

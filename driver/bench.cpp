@@ -24,8 +24,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr size_t most_samples = size_t{1} << 22;  // of them the latest are kept
 
-// Milliseconds since the kernel started this process; it counts the start in ticks of some 10 ms, so this may be up to one
-// too many.
+// Milliseconds since the kernel started this process; it counts the start in ticks of some 10 ms, so this may be up to
+// one too many.
 double process_ms() {
   std::ifstream file("/proc/self/stat");
   std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
@@ -81,13 +81,15 @@ Samples time_steps(Session& session, const BoundEntry& step, const Experiment& e
       const auto end = Clock::now();
       if (samples.first_step_ms == 0) samples.first_step_ms = process_ms();
       elapsed = std::chrono::duration<double>(end - begin).count();
-      if (elapsed >= warm || samples.steps == 0) samples.add(std::chrono::duration<double, std::micro>(end - start).count());
+      if (elapsed >= warm || samples.steps == 0)
+        samples.add(std::chrono::duration<double, std::micro>(end - start).count());
     }
   }
   return samples;
 }
 
-void print_result(const Experiment& experiment, const Runnable& runnable, const Entry& step, int64_t threads, Samples& samples, bool json) {
+void print_result(const Experiment& experiment, const Runnable& runnable, const Entry& step, int64_t threads,
+                  Samples& samples, bool json) {
   const double median = samples.median(), least = samples.least();
   const int64_t parameters = parameter_count(runnable.lowered->program->states);
   const int64_t arena = runnable.executable.arena_bytes;
@@ -108,10 +110,14 @@ void print_result(const Experiment& experiment, const Runnable& runnable, const 
                 {"code", runnable.how}});
     return;
   }
-  fmt::print("{}, batches of {}, {}, {} thread{}\n", runnable.executable.model, step.batch, runnable.how, threads, threads == 1 ? "" : "s");
-  fmt::print("step        {:.2f} µs (median of {} steps), {:.2f} µs at best\n", median, group_digits(samples.steps), least);
-  fmt::print("rate        {:.0f} steps/s, {:.3g} GFLOP/s of {} a step\n", 1e6 / median, step.flops / median * 1e-3, format_flops(step.flops));
-  fmt::print("first step  {:.0f} ms after the start; data {:.1f} ms, compilation {:.1f} ms\n", samples.first_step_ms, experiment.data_ms, runnable.compile_ms);
+  fmt::print("{}, batches of {}, {}, {} thread{}\n", runnable.executable.model, step.batch, runnable.how, threads,
+             threads == 1 ? "" : "s");
+  fmt::print("step        {:.2f} µs (median of {} steps), {:.2f} µs at best\n", median, group_digits(samples.steps),
+             least);
+  fmt::print("rate        {:.0f} steps/s, {:.3g} GFLOP/s of {} a step\n", 1e6 / median, step.flops / median * 1e-3,
+             format_flops(step.flops));
+  fmt::print("first step  {:.0f} ms after the start; data {:.1f} ms, compilation {:.1f} ms\n", samples.first_step_ms,
+             experiment.data_ms, runnable.compile_ms);
   fmt::print("size        {} parameters, arena {}\n", group_digits(parameters), format_bytes(arena));
 }
 

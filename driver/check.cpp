@@ -16,7 +16,11 @@ int check(const ModelArguments& arguments) {
   if (code != kOk) return code;
   const int64_t parameters = parameter_count(experiment.program->states);
   if (arguments.json) {
-    print_json({{"schema", json_schema}, {"event", "checked"}, {"file", arguments.file}, {"model", experiment.program->name}, {"parameters", parameters}});
+    print_json({{"schema", json_schema},
+                {"event", "checked"},
+                {"file", arguments.file},
+                {"model", experiment.program->name},
+                {"parameters", parameters}});
   } else {
     fmt::print("{}: ok, {} parameter{}\n", arguments.file, group_digits(parameters), parameters == 1 ? "" : "s");
   }

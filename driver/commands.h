@@ -28,7 +28,7 @@ struct CompileArguments {
 struct IrArguments {
   ModelArguments model;
   CompileArguments compile;
-  std::string stage;             // ast, graph, joint, plan, loop, llvm, asm; "": joint, or what stop_after leaves
+  std::string stage;              // ast, graph, joint, plan, loop, llvm, asm; "": joint, or what stop_after leaves
   std::string function = "step";  // "all": every function at every batch length
   std::string dump_after, stop_after;
   bool time_passes = false;

@@ -36,7 +36,8 @@ bool read_target(const std::string& cpu, bool runs, Target& target) {
   }
   parse_target(cpu, target);
   if (!runs || std::find(host.targets.begin(), host.targets.end(), target) != host.targets.end()) return true;
-  fail(0, fmt::format("this machine ({}) cannot run {} code", host.cpu, cpu), fmt::format("--cpu={} is the best it can", host.targets.front().name));
+  fail(0, fmt::format("this machine ({}) cannot run {} code", host.cpu, cpu),
+       fmt::format("--cpu={} is the best it can", host.targets.front().name));
   return false;
 }
 
@@ -60,7 +61,8 @@ bool read_compile_arguments(const CompileArguments& arguments, bool runs, Pipeli
   return good;
 }
 
-tl::expected<Runnable, std::string> make_runnable(Program program, const CompileArguments& arguments, PipelineOptions options) {
+tl::expected<Runnable, std::string> make_runnable(Program program, const CompileArguments& arguments,
+                                                  PipelineOptions options) {
   const auto start = std::chrono::steady_clock::now();
   Runnable runnable;
   if (arguments.interpret == "graph") options.stop_after = "fix_orders";

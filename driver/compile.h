@@ -19,15 +19,16 @@ bool read_compile_arguments(const CompileArguments& arguments, bool runs, Pipeli
 struct Runnable {
   std::shared_ptr<const Lowered> lowered;
   Executable executable;
-  std::string how;      // "native avx512", "interpreted graph", …
+  std::string how;        // "native avx512", "interpreted graph", …
   double compile_ms = 0;  // passes, emission, optimisation, linking
 };
 
 // Errors: what LLVM or the loader said (exit code 6).
-tl::expected<Runnable, std::string> make_runnable(Program program, const CompileArguments& arguments, PipelineOptions options);
+tl::expected<Runnable, std::string> make_runnable(Program program, const CompileArguments& arguments,
+                                                  PipelineOptions options);
 
-// Threads for a step of so many operations, when the user names no number: cores are worth their barriers only from some
-// tens of microseconds of work on.
+// Threads for a step of so many operations, when the user names no number: cores are worth their barriers only from
+// some tens of microseconds of work on.
 int64_t choose_threads(int64_t asked, double flops_per_step);
 
 }  // namespace nnc

@@ -42,7 +42,8 @@ struct Converter {
     const DataBinding* binding = find(setting.text);
     if (binding == nullptr) return spec_call(setting.text, {}, {}, origin);
     if (std::find(open.begin(), open.end(), binding) != open.end()) {
-      complain(DiagnosticKind::cyclic_value, setting.span, fmt::format("the field `{}` is needed to compute itself", setting.text));
+      complain(DiagnosticKind::cyclic_value, setting.span,
+               fmt::format("the field `{}` is needed to compute itself", setting.text));
       return {};
     }
     open.push_back(binding);
@@ -64,13 +65,20 @@ struct Converter {
   Spec value(const Setting& setting) {
     const Origin origin = origins.add(setting.span);
     switch (setting.kind) {
-      case Setting::number: return spec_number(setting.number_value, origin);
-      case Setting::boolean: return spec_bool(setting.boolean_value, origin);
-      case Setting::string: return spec_string(setting.text, origin, folder_of(setting.written.file ? setting.written : setting.span));
-      case Setting::name: return named_field(setting, origin);
-      case Setting::call: return call(setting, origin);
-      case Setting::none: return spec_call("none", {}, {}, origin);
-      case Setting::list: break;
+      case Setting::number:
+        return spec_number(setting.number_value, origin);
+      case Setting::boolean:
+        return spec_bool(setting.boolean_value, origin);
+      case Setting::string:
+        return spec_string(setting.text, origin, folder_of(setting.written.file ? setting.written : setting.span));
+      case Setting::name:
+        return named_field(setting, origin);
+      case Setting::call:
+        return call(setting, origin);
+      case Setting::none:
+        return spec_call("none", {}, {}, origin);
+      case Setting::list:
+        break;
     }
     Spec spec = spec_list({}, origin);
     for (const Setting& item : setting.items) spec.items.push_back(convert(item));
@@ -91,7 +99,8 @@ struct Converter {
 
 DiagnosticKind kind_of(ErrorCode code) {
   const auto all = all_diagnostic_kinds();
-  const auto found = std::find_if(all.begin(), all.end(), [&](const DiagnosticInfo& info) { return info.code == name_of(code); });
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const DiagnosticInfo& info) { return info.code == name_of(code); });
   NNC_CHECK(found != all.end(), "diagnostics.def lacks {}", name_of(code));
   return found->kind;
 }
@@ -100,7 +109,9 @@ Diagnostic& add_error(Unit& unit, const RuntimeError& error, Span span) {
   Diagnostics& list = diagnostics(unit);
   const DiagnosticKind kind = kind_of(error.code);
   if (!error.file.empty() && error.line > 0) {
-    Diagnostic& added = report(list, kind, Place{error.file, static_cast<uint64_t>(error.line), static_cast<uint64_t>(error.column)}, "{}", error.message);
+    Diagnostic& added =
+        report(list, kind, Place{error.file, static_cast<uint64_t>(error.line), static_cast<uint64_t>(error.column)},
+               "{}", error.message);
     if (!span.file) return added;
     const Location at = locate(sources(unit), span);
     return added.note(fmt::format("asked for at {}:{}:{}", sources(unit)[span.file].name, at.line, at.column));
@@ -134,12 +145,14 @@ DataSpec data_spec(Unit& unit, const std::vector<std::string>& wanted, Origins& 
   part(settings.val, spec.val);
   part(settings.test, spec.test);
   for (const DataBinding& binding : settings.fields) {
-    const bool needed = wanted.empty() || std::any_of(binding.names.begin(), binding.names.end(), [&](const std::string& name) {
-      return std::find(wanted.begin(), wanted.end(), name) != wanted.end();
-    });
+    const bool needed =
+        wanted.empty() || std::any_of(binding.names.begin(), binding.names.end(), [&](const std::string& name) {
+          return std::find(wanted.begin(), wanted.end(), name) != wanted.end();
+        });
     if (!needed) continue;
     if (binding.names.size() > 1) {
-      report(diagnostics(unit), DiagnosticKind::unknown_transform, binding.value.span, "no transform here gives {} fields at once", binding.names.size());
+      report(diagnostics(unit), DiagnosticKind::unknown_transform, binding.value.span,
+             "no transform here gives {} fields at once", binding.names.size());
       continue;
     }
     converter.open = {&binding};
@@ -153,11 +166,13 @@ TrainConfig train_config(const TrainSettings& settings, Origins& origins) {
   config.epochs = settings.epochs;
   config.seed = settings.seed;
   using Kind = BatchStrategy::Kind;
-  config.batch.kind = settings.batch == BatchKind::full ? Kind::full : settings.batch == BatchKind::mini ? Kind::mini : Kind::stochastic;
+  config.batch.kind = settings.batch == BatchKind::full   ? Kind::full
+                      : settings.batch == BatchKind::mini ? Kind::mini
+                                                          : Kind::stochastic;
   if (settings.batch == BatchKind::mini) config.batch.size = settings.batch_size;
   if (settings.stop) {
-    config.stop = EarlyStop{settings.stop->name, static_cast<int64_t>(settings.stop->patience), settings.stop->maximize, settings.stop->restore,
-                            origins.add(settings.stop->span)};
+    config.stop = EarlyStop{settings.stop->name, static_cast<int64_t>(settings.stop->patience), settings.stop->maximize,
+                            settings.stop->restore, origins.add(settings.stop->span)};
   }
   return config;
 }

@@ -19,9 +19,9 @@ struct Origins {
   Span find(Origin origin) const;  // without a file where there is none
 };
 
-// The fields in `wanted` (all where it is empty), with the names of other fields replaced by what they stand for. Strings
-// know the folder of the file that says them; the command line's are relative to the current one.
-// Errors, in diagnostics(unit): E104 a field that needs itself, E210 fields that grow without measure, E608.
+// The fields in `wanted` (all where it is empty), with the names of other fields replaced by what they stand for.
+// Strings know the folder of the file that says them; the command line's are relative to the current one. Errors, in
+// diagnostics(unit): E104 a field that needs itself, E210 fields that grow without measure, E608.
 DataSpec data_spec(Unit& unit, const std::vector<std::string>& wanted, Origins& origins);
 
 TrainConfig train_config(const TrainSettings& settings, Origins& origins);

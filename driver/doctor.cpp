@@ -38,7 +38,8 @@ Trial try_native(const Target& target) {
   module.target = target;
   const auto start = std::chrono::steady_clock::now();
   const auto compiled = compile(module);
-  return {compiled ? "" : compiled.error(), std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count()};
+  return {compiled ? "" : compiled.error(),
+          std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count()};
 }
 
 }  // namespace
@@ -48,7 +49,8 @@ int doctor(bool json) {
   std::vector<std::string> targets;
   for (const Target& target : host.targets) targets.push_back(target.name);
   const Trial trial = try_native(host.targets.front());
-  const std::string native = trial.error.empty() ? fmt::format("works ({:.1f} ms to link an empty program)", trial.milliseconds) : trial.error;
+  const std::string native =
+      trial.error.empty() ? fmt::format("works ({:.1f} ms to link an empty program)", trial.milliseconds) : trial.error;
   const unsigned mxcsr = _mm_getcsr();
   if (json) {
     print_json({{"schema", json_schema},

@@ -95,7 +95,8 @@ void keep_training_functions(Experiment& experiment, const std::vector<std::stri
   const std::vector<EntryNeed> needs = needed_entries(experiment.dataset, experiment.config);
   std::erase_if(experiment.program->functions, [&](const Graph& graph) {
     const EntryNeed own{graph.name, graph.batch};
-    return graph.name != "initialize" && !wants(others, graph.name) && std::find(needs.begin(), needs.end(), own) == needs.end();
+    return graph.name != "initialize" && !wants(others, graph.name) &&
+           std::find(needs.begin(), needs.end(), own) == needs.end();
   });
 }
 
@@ -104,7 +105,8 @@ bool check_trainable(Experiment& experiment) {
   const TrainSettings& train = train_settings(unit);
   Diagnostics& list = diagnostics(unit);
   if (!train.present && train.optimizer.empty()) {
-    report(list, DiagnosticKind::no_optimizer, Place{experiment.path}, "there is no `train` block").help("`train { optimizer = Adam(lr = 1e-3) }`");
+    report(list, DiagnosticKind::no_optimizer, Place{experiment.path}, "there is no `train` block")
+        .help("`train { optimizer = Adam(lr = 1e-3) }`");
   }
   const auto refuse = [&](bool used, Span span, const char* name) {
     if (used) report(list, DiagnosticKind::no_lowering, span, "`{}` has no native lowering yet", name);

@@ -30,8 +30,9 @@ struct Experiment {
 // Each setting is `name=value`.
 Experiment load_experiment(const std::string& path, const std::vector<std::string>& settings);
 
-// Reads the data block's files and fits its transforms. False: there is no data to build with, diagnostics say why. True with
-// errors among the diagnostics where only other settings are wrong: build still finds the mistakes of the model.
+// Reads the data block's files and fits its transforms. False: there is no data to build with, diagnostics say why.
+// True with errors among the diagnostics where only other settings are wrong: build still finds the mistakes of the
+// model.
 bool open_data(Experiment& experiment);
 
 // Builds initialize, step, evaluate and predict at the batch lengths the data needs, the full one first. Requires

@@ -12,23 +12,34 @@ namespace {
 
 ElementType element_type(DType dtype) {
   switch (dtype) {
-    case DType::boolean: return ElementType::boolean;
-    case DType::i32: return ElementType::i32;
-    case DType::i64: return ElementType::i64;
-    case DType::bf16: return ElementType::bf16;
-    case DType::f32: return ElementType::f32;
-    case DType::f64: break;
+    case DType::boolean:
+      return ElementType::boolean;
+    case DType::i32:
+      return ElementType::i32;
+    case DType::i64:
+      return ElementType::i64;
+    case DType::bf16:
+      return ElementType::bf16;
+    case DType::f32:
+      return ElementType::f32;
+    case DType::f64:
+      break;
   }
   return ElementType::f64;
 }
 
 IoTensor::Role role_of(Root::Kind kind) {
   switch (kind) {
-    case Root::loss: return IoTensor::loss;
-    case Root::metric: return IoTensor::metric;
-    case Root::output: return IoTensor::output;
-    case Root::gradient: return IoTensor::gradient;
-    case Root::saved: break;
+    case Root::loss:
+      return IoTensor::loss;
+    case Root::metric:
+      return IoTensor::metric;
+    case Root::output:
+      return IoTensor::output;
+    case Root::gradient:
+      return IoTensor::gradient;
+    case Root::saved:
+      break;
   }
   return IoTensor::saved;
 }
@@ -65,24 +76,36 @@ void write_as(const std::vector<double>& values, void* to) {
 
 void read_values(ElementType type, const void* from, std::vector<double>& values) {
   switch (type) {
-    case ElementType::boolean: return read_as<uint8_t>(from, values);
-    case ElementType::i32: return read_as<int32_t>(from, values);
-    case ElementType::i64: return read_as<int64_t>(from, values);
-    case ElementType::f32: return read_as<float>(from, values);
-    case ElementType::f64: return read_as<double>(from, values);
-    case ElementType::bf16: break;
+    case ElementType::boolean:
+      return read_as<uint8_t>(from, values);
+    case ElementType::i32:
+      return read_as<int32_t>(from, values);
+    case ElementType::i64:
+      return read_as<int64_t>(from, values);
+    case ElementType::f32:
+      return read_as<float>(from, values);
+    case ElementType::f64:
+      return read_as<double>(from, values);
+    case ElementType::bf16:
+      break;
   }
   NNC_CHECK(false, "bf16 is never read or written by a caller");
 }
 
 void write_values(ElementType type, const std::vector<double>& values, void* to) {
   switch (type) {
-    case ElementType::boolean: return write_as<uint8_t>(values, to);
-    case ElementType::i32: return write_as<int32_t>(values, to);
-    case ElementType::i64: return write_as<int64_t>(values, to);
-    case ElementType::f32: return write_as<float>(values, to);
-    case ElementType::f64: return write_as<double>(values, to);
-    case ElementType::bf16: break;
+    case ElementType::boolean:
+      return write_as<uint8_t>(values, to);
+    case ElementType::i32:
+      return write_as<int32_t>(values, to);
+    case ElementType::i64:
+      return write_as<int64_t>(values, to);
+    case ElementType::f32:
+      return write_as<float>(values, to);
+    case ElementType::f64:
+      return write_as<double>(values, to);
+    case ElementType::bf16:
+      break;
   }
   NNC_CHECK(false, "bf16 is never read or written by a caller");
 }
@@ -124,7 +147,8 @@ std::vector<IoTensor> io_of(const Graph& graph) {
   for (const Node& node : graph.nodes) {
     if (node.op != Op::input) continue;
     const auto& input = node.as<InputAttr>();
-    io.push_back({input.is_target ? IoTensor::target : IoTensor::input, input.name, element_type(node.type.dtype), node.type.dims, false});
+    io.push_back({input.is_target ? IoTensor::target : IoTensor::input, input.name, element_type(node.type.dtype),
+                  node.type.dims, false});
   }
   for (const Root& root : graph.roots) {
     const TensorType& type = graph.type(root.node);
@@ -137,11 +161,13 @@ std::vector<StateTensor> plain_states(const std::vector<StateDecl>& states, Elem
   std::vector<StateTensor> tensors;
   bytes = 0;
   for (const StateDecl& state : states) {
-    StateTensor tensor{state.name, is_float(state.type.dtype) ? floats : element_type(state.type.dtype), state.type.dims, bytes};
+    StateTensor tensor{state.name, is_float(state.type.dtype) ? floats : element_type(state.type.dtype),
+                       state.type.dims, bytes};
     tensor.bytes = state.type.elements() * element_size(tensor.type);
     const Dims strides = row_major_strides(state.type.dims);
     for (int64_t axis = 0; axis < state.type.rank(); ++axis) {
-      tensor.layout.push_back({axis, 1, state.type.dims[static_cast<size_t>(axis)], strides[static_cast<size_t>(axis)]});
+      tensor.layout.push_back(
+          {axis, 1, state.type.dims[static_cast<size_t>(axis)], strides[static_cast<size_t>(axis)]});
     }
     tensor.trained = state.trained;
     if (state.slot_of) tensor.slot_of = states[state.slot_of.value].name;
@@ -166,7 +192,8 @@ struct LoopProgram {
 void run_loops(const nnc_context* context) {
   if (context->thread != 0) return;
   const auto& call = *static_cast<const LoopCall*>(context->closure);
-  interpret(*call.module, *call.entry, context->state, context->arena, context->scratch, {context->io, call.entry->io.size()}, context->threads);
+  interpret(*call.module, *call.entry, context->state, context->arena, context->scratch,
+            {context->io, call.entry->io.size()}, context->threads);
 }
 
 StateTensor placed_state(const LoopModule& module, const StatePlacement& placement) {
@@ -208,13 +235,15 @@ Executable interpret_loops(std::shared_ptr<const Lowered> lowered) {
   executable.state_bytes = module.state_bytes;
   executable.arena_bytes = module.arena_bytes;
   executable.scratch_bytes = module.scratch_bytes;
-  for (const StatePlacement& placement : module.placements) executable.states.push_back(placed_state(module, placement));
+  for (const StatePlacement& placement : module.placements)
+    executable.states.push_back(placed_state(module, placement));
   for (const LoopEntry& from : module.entries) {
     LoopCall& call = held->calls.emplace_back(LoopCall{&module, &from});
     Entry entry{from.name, from.batch, run_loops, {}, from.flops, static_cast<int64_t>(from.phases.size())};
     for (const LoopEntry::Io& io : from.io) {
       const IoTensor::Role read = io.is_target ? IoTensor::target : IoTensor::input;
-      entry.io.push_back({io.read ? read : role_of(io.kind), io.name, element_type(io.type.dtype), io.type.dims, !io.read});
+      entry.io.push_back(
+          {io.read ? read : role_of(io.kind), io.name, element_type(io.type.dtype), io.type.dims, !io.read});
     }
     entry.closure = &call;
     executable.entries.push_back(std::move(entry));

@@ -21,7 +21,9 @@ const std::vector<std::string>& stages() {
   return names;
 }
 
-bool is_cut(const std::string& function) { return function == "forward" || function == "backward" || function == "update"; }
+bool is_cut(const std::string& function) {
+  return function == "forward" || function == "backward" || function == "update";
+}
 
 std::vector<std::string> function_names(const Program& program) {
   std::vector<std::string> names = {"all", "forward", "backward", "update", "refresh"};
@@ -86,7 +88,8 @@ LoopModule select_entries(const LoopModule& module, const std::string& function)
 void print_timings(const Lowered& lowered) {
   double all = 0;
   for (const PassTiming& timing : lowered.timings) {
-    fmt::print(stderr, "{:<18} {:>9.3f} ms  {:>4} run{}\n", timing.pass, timing.milliseconds, timing.runs, timing.runs == 1 ? "" : "s");
+    fmt::print(stderr, "{:<18} {:>9.3f} ms  {:>4} run{}\n", timing.pass, timing.milliseconds, timing.runs,
+               timing.runs == 1 ? "" : "s");
     all += timing.milliseconds;
   }
   fmt::print(stderr, "{:<18} {:>9.3f} ms\n", "all passes", all);
@@ -108,7 +111,8 @@ std::string stage_of(const IrArguments& arguments) {
 
 // A dump starts with "graph NAME of …" or "plan NAME of …"; a module's holds all functions.
 bool is_dump_of(const std::string& text, const std::string& function) {
-  return function == "all" || text.starts_with("program") || text.find(fmt::format(" {} of ", function)) < text.find('\n') ||
+  return function == "all" || text.starts_with("program") ||
+         text.find(fmt::format(" {} of ", function)) < text.find('\n') ||
          !(text.starts_with("graph ") || text.starts_with("plan "));
 }
 
@@ -134,7 +138,8 @@ bool check_names(const IrArguments& arguments) {
   if (!arguments.stage.empty() && !check_name("stage", arguments.stage, stages())) return false;
   const bool graph_pass = form_of(arguments.stop_after) == "graph";
   const std::string stage = stage_of(arguments);
-  const bool behind = (graph_pass && (stage == "plan" || stage == "loop")) || (!arguments.stop_after.empty() && arguments.stop_after != "lower_regions" && stage == "loop");
+  const bool behind = (graph_pass && (stage == "plan" || stage == "loop")) ||
+                      (!arguments.stop_after.empty() && arguments.stop_after != "lower_regions" && stage == "loop");
   if (behind || (!arguments.stop_after.empty() && (stage == "llvm" || stage == "asm"))) {
     fail(0, fmt::format("the stage `{}` is made behind `{}`, where passes are to stop", stage, arguments.stop_after));
     return false;
@@ -173,11 +178,13 @@ int show_ir(const IrArguments& arguments) {
   if (!check_name("function", function, function_names(*experiment.program))) return kUsage;
   if (function != "all") keep_training_functions(experiment, {function});
   if (!arguments.compile.interpret.empty() && (function == "backward" || function == "update")) {
-    return fail(kUsage, fmt::format("`{}` continues what `forward` has begun and cannot run alone", function), "step computes the same bits");
+    return fail(kUsage, fmt::format("`{}` continues what `forward` has begun and cannot run alone", function),
+                "step computes the same bits");
   }
   if (!arguments.compile.interpret.empty()) return show_values(experiment, arguments.compile, options, function);
   if (stage == "graph") {
-    if (is_cut(function) || function == "refresh") return fail(kUsage, fmt::format("`{}` is made by the passes: --stage=joint or later shows it", function));
+    if (is_cut(function) || function == "refresh")
+      return fail(kUsage, fmt::format("`{}` is made by the passes: --stage=joint or later shows it", function));
     print_graphs(*experiment.program, function);
     return kOk;
   }

@@ -15,7 +15,11 @@ int list_passes(bool json) {
   for (const PassInfo& pass : pass_table()) width = std::max(width, pass.name.size());
   for (const PassInfo& pass : pass_table()) {
     if (json) {
-      print_json({{"schema", json_schema}, {"pass", pass.name}, {"form", pass.form}, {"description", pass.description}, {"mandatory", pass.mandatory}});
+      print_json({{"schema", json_schema},
+                  {"pass", pass.name},
+                  {"form", pass.form},
+                  {"description", pass.description},
+                  {"mandatory", pass.mandatory}});
     } else {
       fmt::print("{:<{}}  {:<5}  {}{}\n", pass.name, width, pass.form, pass.description, pass.mandatory ? " *" : "");
     }

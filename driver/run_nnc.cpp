@@ -35,19 +35,27 @@ struct CommandLine {
 
 void add_model(CLI::App& command, ModelArguments& arguments) {
   command.add_option("file", arguments.file, "the model file")->required()->type_name("FILE");
-  command.add_option("settings", arguments.settings, "hidden=32, train.epochs=9: override what the file says")->type_name("NAME=VALUE");
+  command.add_option("settings", arguments.settings, "hidden=32, train.epochs=9: override what the file says")
+      ->type_name("NAME=VALUE");
   command.add_flag("--json", arguments.json, "one JSON object a line on stdout");
 }
 
 void add_compile(CLI::App& command, CompileArguments& arguments) {
   command.add_option("--cpu", arguments.cpu, "native, avx512, avx2 or sse2")->type_name("NAME");
-  command.add_option("--interpret", arguments.interpret, "graph (in double precision) or loop, instead of native code")->type_name("FORM");
-  command.add_option("--disable-pass", arguments.disabled_passes, "switch a pass off; may be repeated")->type_name("PASS")->allow_extra_args(false);
-  command.add_option("--pass-limit", arguments.pass_limit, "run at most so many passes: to bisect")->type_name("N")->check(CLI::NonNegativeNumber);
+  command.add_option("--interpret", arguments.interpret, "graph (in double precision) or loop, instead of native code")
+      ->type_name("FORM");
+  command.add_option("--disable-pass", arguments.disabled_passes, "switch a pass off; may be repeated")
+      ->type_name("PASS")
+      ->allow_extra_args(false);
+  command.add_option("--pass-limit", arguments.pass_limit, "run at most so many passes: to bisect")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
 }
 
 void add_threads(CLI::App& command, int64_t& threads) {
-  command.add_option("--threads", threads, "threads (by default as many as pay)")->type_name("N")->check(CLI::Range(1, 1024));
+  command.add_option("--threads", threads, "threads (by default as many as pay)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
 }
 
 void add_ir(CLI::App& app, CommandLine& line) {
@@ -55,9 +63,14 @@ void add_ir(CLI::App& app, CommandLine& line) {
   IrArguments& arguments = line.ir;
   add_model(command, arguments.model);
   add_compile(command, arguments.compile);
-  command.add_option("--stage", arguments.stage, "ast, graph, joint (default), plan, loop, llvm or asm")->type_name("STAGE");
-  command.add_option("--function", arguments.function, "step (default), initialize, evaluate, predict, forward, backward, update, all")->type_name("NAME");
-  command.add_option("--dump-after", arguments.dump_after, "print the form after each run of a pass")->type_name("PASS");
+  command.add_option("--stage", arguments.stage, "ast, graph, joint (default), plan, loop, llvm or asm")
+      ->type_name("STAGE");
+  command
+      .add_option("--function", arguments.function,
+                  "step (default), initialize, evaluate, predict, forward, backward, update, all")
+      ->type_name("NAME");
+  command.add_option("--dump-after", arguments.dump_after, "print the form after each run of a pass")
+      ->type_name("PASS");
   command.add_option("--stop-after", arguments.stop_after, "the last pass to run")->type_name("PASS");
   command.add_flag("--time-passes", arguments.time_passes, "how long each pass took, on stderr");
   command.callback([&line] { line.chosen = [&line] { return show_ir(line.ir); }; });
@@ -79,7 +92,9 @@ void add_running(CLI::App& app, CommandLine& line) {
   add_model(bench_command, line.bench.model);
   add_compile(bench_command, line.bench.compile);
   add_threads(bench_command, line.bench.threads);
-  bench_command.add_option("--seconds", line.bench.seconds, "how long to measure (2)")->type_name("S")->check(CLI::Range(0.01, 3600.0));
+  bench_command.add_option("--seconds", line.bench.seconds, "how long to measure (2)")
+      ->type_name("S")
+      ->check(CLI::Range(0.01, 3600.0));
   bench_command.callback([&line] { line.chosen = [&line] { return bench(line.bench); }; });
 }
 
@@ -108,7 +123,8 @@ bool check_settings(const std::vector<std::string>& settings) {
 }
 
 int run(CommandLine& line) {
-  for (const auto* settings : {&line.check.settings, &line.ir.model.settings, &line.train.model.settings, &line.bench.model.settings}) {
+  for (const auto* settings :
+       {&line.check.settings, &line.ir.model.settings, &line.train.model.settings, &line.bench.model.settings}) {
     if (!check_settings(*settings)) return kUsage;
   }
   try {
@@ -145,7 +161,9 @@ int run_nnc(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     const bool none = argc <= 1;
     if (none) fmt::print(stderr, "{}", app.help());
-    return none ? kUsage : fail(kUsage, error.what(), fmt::format("nnc {}--help", argv[1][0] == '-' ? "" : std::string(argv[1]) + " "));
+    return none ? kUsage
+                : fail(kUsage, error.what(),
+                       fmt::format("nnc {}--help", argv[1][0] == '-' ? "" : std::string(argv[1]) + " "));
   }
   return run(line);
 }

@@ -16,13 +16,16 @@ namespace {
 
 std::string rows_text(const Dataset& dataset) {
   std::string text = fmt::format("{} rows to train on", group_digits(static_cast<int64_t>(dataset.train.size())));
-  if (!dataset.val.empty()) text += fmt::format(", {} to validate", group_digits(static_cast<int64_t>(dataset.val.size())));
-  if (!dataset.test.empty()) text += fmt::format(", {} to test", group_digits(static_cast<int64_t>(dataset.test.size())));
+  if (!dataset.val.empty())
+    text += fmt::format(", {} to validate", group_digits(static_cast<int64_t>(dataset.val.size())));
+  if (!dataset.test.empty())
+    text += fmt::format(", {} to test", group_digits(static_cast<int64_t>(dataset.test.size())));
   return text;
 }
 
 // What is known before the first step.
-void print_summary(const Experiment& experiment, const Runnable& runnable, const Entry& step, int64_t threads, bool json) {
+void print_summary(const Experiment& experiment, const Runnable& runnable, const Entry& step, int64_t threads,
+                   bool json) {
   const int64_t parameters = parameter_count(runnable.lowered->program->states);
   const Executable& executable = runnable.executable;
   if (json) {
@@ -43,17 +46,19 @@ void print_summary(const Experiment& experiment, const Runnable& runnable, const
                 {"threads", threads}});
     return;
   }
-  fmt::print(stderr, "{} from {}: {}, batches of {}\n", executable.model, experiment.path, rows_text(experiment.dataset), step.batch);
-  fmt::print(stderr, "{} parameters, state {}, arena {}, {} a step; {} in {:.0f} ms, {} thread{}\n", group_digits(parameters),
-             format_bytes(executable.state_bytes), format_bytes(executable.arena_bytes), format_flops(step.flops), runnable.how, runnable.compile_ms, threads,
-             threads == 1 ? "" : "s");
+  fmt::print(stderr, "{} from {}: {}, batches of {}\n", executable.model, experiment.path,
+             rows_text(experiment.dataset), step.batch);
+  fmt::print(stderr, "{} parameters, state {}, arena {}, {} a step; {} in {:.0f} ms, {} thread{}\n",
+             group_digits(parameters), format_bytes(executable.state_bytes), format_bytes(executable.arena_bytes),
+             format_flops(step.flops), runnable.how, runnable.compile_ms, threads, threads == 1 ? "" : "s");
 }
 
 void print_next(const Experiment& experiment, const TrainResult& result) {
   if (result.status == TrainStatus::diverged) {
     fmt::print("next: a smaller learning rate: nnc train {} train.optimizer.lr=1e-4\n", experiment.path);
   } else if (result.status == TrainStatus::finished) {
-    fmt::print("next: how fast is a step: nnc bench {}; longer: nnc train {} train.epochs={}\n", experiment.path, experiment.path, 2 * experiment.config.epochs);
+    fmt::print("next: how fast is a step: nnc bench {}; longer: nnc train {} train.epochs={}\n", experiment.path,
+               experiment.path, 2 * experiment.config.epochs);
   } else {
     fmt::print("next: how fast is a step: nnc bench {}\n", experiment.path);
   }
@@ -72,7 +77,8 @@ int fail_with(Experiment& experiment, const RuntimeErrors& errors, bool json) {
 int run(Experiment& experiment, const Runnable& runnable, const TrainArguments& arguments) {
   const bool json = arguments.model.json;
   const Executable& executable = runnable.executable;
-  const Entry* step = executable.find("step", batch_lengths(static_cast<int64_t>(experiment.dataset.train.size()), experiment.config.batch).length);
+  const Entry* step = executable.find(
+      "step", batch_lengths(static_cast<int64_t>(experiment.dataset.train.size()), experiment.config.batch).length);
   if (step == nullptr) return fail(kInternal, "the program has no step", {}, json);
   const int64_t threads = choose_threads(arguments.threads, step->flops);
   auto session = open_session(executable, threads);

@@ -21,20 +21,26 @@ double element(const void* from, size_t index) {
 
 double element(ElementType type, const void* from, size_t index) {
   switch (type) {
-    case ElementType::boolean: return element<uint8_t>(from, index);
-    case ElementType::i32: return element<int32_t>(from, index);
-    case ElementType::i64: return element<int64_t>(from, index);
-    case ElementType::f64: return element<double>(from, index);
+    case ElementType::boolean:
+      return element<uint8_t>(from, index);
+    case ElementType::i32:
+      return element<int32_t>(from, index);
+    case ElementType::i64:
+      return element<int64_t>(from, index);
+    case ElementType::f64:
+      return element<double>(from, index);
     case ElementType::bf16: {
       const auto bits = static_cast<uint32_t>(element<uint16_t>(from, index)) << 16;
       return element<float>(&bits, 0);
     }
-    case ElementType::f32: break;
+    case ElementType::f32:
+      break;
   }
   return element<float>(from, index);
 }
 
-void print_values(const char* what, const std::string& name, ElementType type, const std::vector<int64_t>& dims, const void* values) {
+void print_values(const char* what, const std::string& name, ElementType type, const std::vector<int64_t>& dims,
+                  const void* values) {
   size_t count = 1;
   for (const int64_t extent : dims) count *= static_cast<size_t>(extent);
   double squares = 0;
@@ -44,16 +50,22 @@ void print_values(const char* what, const std::string& name, ElementType type, c
     squares += value * value;
     if (k < shown) first += fmt::format(" {:.6g}", value);
   }
-  fmt::print("{} \"{}\" [{}] norm {:.7g}:{}{}\n", what, name, fmt::join(dims, ","), std::sqrt(squares), first, count > shown ? " …" : "");
+  fmt::print("{} \"{}\" [{}] norm {:.7g}:{}{}\n", what, name, fmt::join(dims, ","), std::sqrt(squares), first,
+             count > shown ? " …" : "");
 }
 
 const char* name_of_role(IoTensor::Role role) {
   switch (role) {
-    case IoTensor::loss: return "loss";
-    case IoTensor::metric: return "metric";
-    case IoTensor::output: return "output";
-    case IoTensor::gradient: return "gradient";
-    default: return "value";
+    case IoTensor::loss:
+      return "loss";
+    case IoTensor::metric:
+      return "metric";
+    case IoTensor::output:
+      return "output";
+    case IoTensor::gradient:
+      return "gradient";
+    default:
+      return "value";
   }
 }
 
@@ -71,7 +83,8 @@ const Entry* find_entry(const Executable& executable, const std::string& name) {
 
 }  // namespace
 
-int show_values(Experiment& experiment, const CompileArguments& arguments, const PipelineOptions& options, const std::string& function) {
+int show_values(Experiment& experiment, const CompileArguments& arguments, const PipelineOptions& options,
+                const std::string& function) {
   auto runnable = make_runnable(std::move(*experiment.program), arguments, options);
   if (!runnable) return fail(kResources, runnable.error());
   const Executable& executable = runnable->executable;

@@ -11,6 +11,7 @@ namespace nnc {
 
 // Initialises, calls the function once on the first rows of the first epoch, and prints each result and each state it
 // leaves: type, norm, and its first elements. Returns the exit code.
-int show_values(Experiment& experiment, const CompileArguments& arguments, const PipelineOptions& options, const std::string& function);
+int show_values(Experiment& experiment, const CompileArguments& arguments, const PipelineOptions& options,
+                const std::string& function);
 
 }  // namespace nnc

@@ -18,7 +18,7 @@ namespace nnc {
 }  // namespace nnc
 
 // NNC_CHECK(condition, "format", args...): aborts with the message when `condition` is false.
-#define NNC_CHECK(condition, ...)                                                                 \
-  do {                                                                                            \
+#define NNC_CHECK(condition, ...)                                                                        \
+  do {                                                                                                   \
     if (!(condition)) ::nnc::broken_invariant(#condition, __FILE__, __LINE__, fmt::format(__VA_ARGS__)); \
   } while (false)

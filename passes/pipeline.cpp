@@ -91,8 +91,10 @@ class Pipeline {
     lowered_.plans.clear();
     lowered_.module = {};
     StateLayouts layouts;
-    time("choose_layouts", [&] { layouts = choose_layouts(program, options_.target, enabled("choose_layouts"), needs); });
-    if (options_.dump && options_.dump_after == "choose_layouts") options_.dump("choose_layouts", print(states_alone(layouts)));
+    time("choose_layouts",
+         [&] { layouts = choose_layouts(program, options_.target, enabled("choose_layouts"), needs); });
+    if (options_.dump && options_.dump_after == "choose_layouts")
+      options_.dump("choose_layouts", print(states_alone(layouts)));
     start_module(layouts);
     const LayoutNeeds before = needs;
     std::vector<std::vector<Role>> roles;
@@ -110,7 +112,8 @@ class Pipeline {
       });
       finish_plan(plan);
     }
-    const bool mirrors = std::any_of(layouts.entries.begin(), layouts.entries.end(), [](const auto& entry) { return !entry.mirrors.empty(); });
+    const bool mirrors = std::any_of(layouts.entries.begin(), layouts.entries.end(),
+                                     [](const auto& entry) { return !entry.mirrors.empty(); });
     if (mirrors) {
       Plan& plan = lowered_.plans.emplace_back(states_alone(layouts));
       roles.push_back(node_roles(plan.graph, true));
@@ -163,7 +166,8 @@ class Pipeline {
     module.state_bytes = layouts.bytes;
     for (size_t s = 0; s < layouts.entries.size(); ++s) {
       const StateLayouts::Entry& entry = layouts.entries[s];
-      StatePlacement placement{StateId(s), entry.home_offset, entry.home.elements() * size_of(program.states[s].type.dtype), {}};
+      StatePlacement placement{
+          StateId(s), entry.home_offset, entry.home.elements() * size_of(program.states[s].type.dtype), {}};
       Dims strides = row_major_strides(entry.home.physical);
       for (size_t f = 0; f < entry.home.factors.size(); ++f) {
         const Layout::Factor& factor = entry.home.factors[f];
@@ -176,7 +180,8 @@ class Pipeline {
   bool enabled(std::string_view pass) const { return !options_.disabled.contains(std::string(pass)) && !limited_; }
 
   static size_t position(std::string_view pass) {
-    const auto at = std::find_if(std::begin(kPasses), std::end(kPasses), [&](const PassInfo& info) { return info.name == pass; });
+    const auto at =
+        std::find_if(std::begin(kPasses), std::end(kPasses), [&](const PassInfo& info) { return info.name == pass; });
     NNC_CHECK(at != std::end(kPasses), "no pass {}", pass);
     return at - std::begin(kPasses);
   }
@@ -203,7 +208,9 @@ class Pipeline {
     time(pass, [&] {
       if (enabled(pass) || kPasses[position(pass)].mandatory) work();
     });
-    if (options_.verify) report(pass, nnc::verify(graph, *lowered_.program, pass == "fix_orders"), [&] { return print(graph, *lowered_.program); });
+    if (options_.verify)
+      report(pass, nnc::verify(graph, *lowered_.program, pass == "fix_orders"),
+             [&] { return print(graph, *lowered_.program); });
     if (options_.dump && options_.dump_after == pass) options_.dump(pass, print(graph, *lowered_.program));
   }
 
@@ -239,6 +246,8 @@ bool is_pass(std::string_view name) {
   return std::any_of(std::begin(kPasses), std::end(kPasses), [&](const PassInfo& pass) { return pass.name == name; });
 }
 
-Lowered lower_program(Program program, const PipelineOptions& options) { return Pipeline(std::move(program), options).run(); }
+Lowered lower_program(Program program, const PipelineOptions& options) {
+  return Pipeline(std::move(program), options).run();
+}
 
 }  // namespace nnc

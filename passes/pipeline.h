@@ -28,12 +28,12 @@ bool is_pass(std::string_view name);
 
 struct PipelineOptions {
   Target target;
-  std::set<std::string> disabled;   // names of passes
-  std::string dump_after;           // hands the form to `dump` after each run of this pass
-  std::string stop_after;           // the last pass that runs; what is made later is left empty
-  int64_t pass_limit = -1;          // at most so many runs of passes, later ones are as if disabled; -1: all
-  bool cut = false;                 // also forward, backward and update, as cuts of step
-  bool verify = true;               // after each pass: a broken rule aborts with pass, rule and form
+  std::set<std::string> disabled;  // names of passes
+  std::string dump_after;          // hands the form to `dump` after each run of this pass
+  std::string stop_after;          // the last pass that runs; what is made later is left empty
+  int64_t pass_limit = -1;         // at most so many runs of passes, later ones are as if disabled; -1: all
+  bool cut = false;                // also forward, backward and update, as cuts of step
+  bool verify = true;              // after each pass: a broken rule aborts with pass, rule and form
   std::function<void(std::string_view pass, const std::string& text)> dump;
 };
 

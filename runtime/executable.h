@@ -1,7 +1,8 @@
 // The ABI between compiled code and whoever runs it: plain C data, no compiler in sight.
 //
-// A model compiles to one persistent segment (`state`), one scratch segment (`arena`) and entry points. All threads of a
-// team call the same entry with their own `thread`; they meet at barriers the compiler placed. Nothing inside allocates or locks.
+// A model compiles to one persistent segment (`state`), one scratch segment (`arena`) and entry points. All threads of
+// a team call the same entry with their own `thread`; they meet at barriers the compiler placed. Nothing inside
+// allocates or locks.
 #pragma once
 
 #include <cstdint>
@@ -14,15 +15,16 @@ extern "C" {
 
 // Passed to every entry point. One per thread, alike but for `thread` and `scratch`.
 struct nnc_context {
-  void* state;          // state_bytes, 64-byte aligned
-  void* arena;          // arena_bytes, 64-byte aligned
-  void* scratch;        // scratch_bytes of this thread, 64-byte aligned
-  void* const* io;      // per io tensor of the entry, in the order of Entry::io; row-major, any alignment of the element
-  int64_t thread;       // 0 … threads - 1
+  void* state;      // state_bytes, 64-byte aligned
+  void* arena;      // arena_bytes, 64-byte aligned
+  void* scratch;    // scratch_bytes of this thread, 64-byte aligned
+  void* const* io;  // per io tensor of the entry, in the order of Entry::io; row-major, any alignment of the element
+  int64_t thread;   // 0 … threads - 1
   int64_t threads;
-  void* team;           // argument of `barrier`
-  void (*barrier)(void* team, int64_t thread);  // all threads of the team arrive before any leaves; null when threads == 1
-  void* closure;        // of a caller that stands in for compiled code (an interpreter); compiled code never looks at it
+  void* team;  // argument of `barrier`
+  void (*barrier)(void* team,
+                  int64_t thread);  // all threads of the team arrive before any leaves; null when threads == 1
+  void* closure;  // of a caller that stands in for compiled code (an interpreter); compiled code never looks at it
 };
 
 typedef void (*nnc_entry)(const nnc_context*);
@@ -46,23 +48,25 @@ struct IoTensor {
 // Where a state lies in the segment, and how. Logical element (i0, i1, …) lies at element
 // sum over `layout` of ((i[axis] / divisor) % extent) * stride.
 struct StateTensor {
-  struct Factor { int64_t axis, divisor, extent, stride; };
+  struct Factor {
+    int64_t axis, divisor, extent, stride;
+  };
   std::string name;
   ElementType type = ElementType::f32;
   std::vector<int64_t> dims;
-  int64_t offset = 0;           // bytes from the start of the segment
+  int64_t offset = 0;  // bytes from the start of the segment
   int64_t bytes = 0;
   std::vector<Factor> layout;
   bool trained = false;
-  std::string slot_of;          // of an optimizer slot: its parameter
+  std::string slot_of;  // of an optimizer slot: its parameter
 };
 
 struct Entry {
-  std::string name;     // "initialize", "step", "forward", "backward", "update", "evaluate", "predict", "refresh"
-  int64_t batch = 0;    // rows it takes; 0 where it takes none
+  std::string name;   // "initialize", "step", "forward", "backward", "update", "evaluate", "predict", "refresh"
+  int64_t batch = 0;  // rows it takes; 0 where it takes none
   nnc_entry call = nullptr;
   std::vector<IoTensor> io;
-  double flops = 0;     // floating-point operations of one call, a fused multiply-add counting as two
+  double flops = 0;  // floating-point operations of one call, a fused multiply-add counting as two
   int64_t barriers = 0;
   void* closure = nullptr;  // handed to `call` in its context
 };
@@ -72,7 +76,8 @@ struct Executable {
   std::string model;
   std::vector<StateTensor> states;
   std::vector<Entry> entries;
-  int64_t state_bytes = 0, arena_bytes = 0, scratch_bytes = 0;  // scratch is per thread; arena is the largest of all entries
+  int64_t state_bytes = 0, arena_bytes = 0,
+          scratch_bytes = 0;  // scratch is per thread; arena is the largest of all entries
   std::shared_ptr<void> code;
 
   const Entry* find(std::string_view name, int64_t batch) const;  // null if there is none

@@ -48,7 +48,7 @@ tl::expected<Session, RuntimeErrors> open_session(const Executable& executable, 
   session.executable = &executable;
   const int64_t each = round_up(executable.scratch_bytes);
   struct Segment {
-    AlignedBuffer Session::*buffer;
+    AlignedBuffer Session::* buffer;
     int64_t bytes;
     const char* purpose;
   };

@@ -11,7 +11,9 @@
 namespace nnc {
 namespace {
 
-std::string list_text(std::string_view name, const Dims& values) { return fmt::format(" {}=[{}]", name, fmt::join(values, ",")); }
+std::string list_text(std::string_view name, const Dims& values) {
+  return fmt::format(" {}=[{}]", name, fmt::join(values, ","));
+}
 std::string order_text(const Order& order) { return order.kind == Order::unset ? "" : " order=" + to_string(order); }
 
 // "a b -> b" of axes by letters; `from` and `to` list axes.
@@ -44,14 +46,22 @@ struct Writer {
   }
 
   AttributeWords operator()(const std::monostate&) const { return {}; }
-  AttributeWords operator()(const InputAttr& a) const { return {" " + quoted(a.name) + (a.is_target ? " target" : ""), ""}; }
+  AttributeWords operator()(const InputAttr& a) const {
+    return {" " + quoted(a.name) + (a.is_target ? " target" : ""), ""};
+  }
   AttributeWords operator()(const StateAttr& a) const { return {state_name(a.state), ""}; }
   AttributeWords operator()(const ConstantAttr& a) const { return {" " + number_text(a.value), ""}; }
   AttributeWords operator()(const IotaAttr& a) const { return {"", fmt::format(" axis={}", a.axis)}; }
   AttributeWords operator()(const CompareAttr& a) const { return {fmt::format(" {}", name_of(a.comparison)), ""}; }
-  AttributeWords operator()(const TransposeAttr& a) const { return {axes_text(all_axes(operand_rank()), a.permutation), ""}; }
-  AttributeWords operator()(const BroadcastAttr& a) const { return {axes_text(a.axes, all_axes(node.type.rank())), ""}; }
-  AttributeWords operator()(const SliceAttr& a) const { return {"", list_text("start", a.start) + list_text("step", a.step)}; }
+  AttributeWords operator()(const TransposeAttr& a) const {
+    return {axes_text(all_axes(operand_rank()), a.permutation), ""};
+  }
+  AttributeWords operator()(const BroadcastAttr& a) const {
+    return {axes_text(a.axes, all_axes(node.type.rank())), ""};
+  }
+  AttributeWords operator()(const SliceAttr& a) const {
+    return {"", list_text("start", a.start) + list_text("step", a.step)};
+  }
   AttributeWords operator()(const PadAttr& a) const {
     return {"", list_text("before", a.before) + list_text("after", a.after) + list_text("step", a.step) +
                     fmt::format(" value={}", number_text(a.value))};
@@ -66,13 +76,16 @@ struct Writer {
     return {fmt::format(" {}{}", name_of(a.reduction), axes_text(all_axes(operand_rank()), kept)), order_text(a.order)};
   }
   AttributeWords operator()(const CumsumAttr& a) const {
-    return {std::string(a.exclusive ? " exclusive" : "") + (a.reverse ? " reverse" : ""), fmt::format(" axis={}", a.axis)};
+    return {std::string(a.exclusive ? " exclusive" : "") + (a.reverse ? " reverse" : ""),
+            fmt::format(" axis={}", a.axis)};
   }
-  AttributeWords operator()(const ContractAttr& a) const { return {" " + quoted(to_string(a.map)), order_text(a.order)}; }
+  AttributeWords operator()(const ContractAttr& a) const {
+    return {" " + quoted(to_string(a.map)), order_text(a.order)};
+  }
   AttributeWords operator()(const WindowAttr& a) const {
     return {fmt::format(" {}", name_of(a.reduction)), list_text("size", a.size) + list_text("stride", a.stride) +
-                                                          list_text("dilation", a.dilation) + list_text("before", a.before) +
-                                                          list_text("after", a.after)};
+                                                          list_text("dilation", a.dilation) +
+                                                          list_text("before", a.before) + list_text("after", a.after)};
   }
   AttributeWords operator()(const RandomAttr& a) const {
     return {fmt::format(" {}", name_of(a.distribution)), fmt::format(" site={}", a.site)};
@@ -136,7 +149,8 @@ struct Reader {
   void integer(const char* name, int64_t& value, int64_t most = INT32_MAX) {
     AttributeSetting setting;
     if (!take(name, AttributeSetting::number, setting)) return fail(fmt::format("{}=… is missing", name));
-    if (!(setting.value >= 0 && setting.value <= static_cast<double>(most)) || setting.value != std::floor(setting.value)) {
+    if (!(setting.value >= 0 && setting.value <= static_cast<double>(most)) ||
+        setting.value != std::floor(setting.value)) {
       return fail(fmt::format("{}={} is not in 0..{}", name, setting.value, most));
     }
     value = static_cast<int64_t>(setting.value);
@@ -181,7 +195,8 @@ struct Reader {
     return error.empty();
   }
   // For each of `names` its place in `among`.
-  void places(const std::vector<std::string>& names, const std::vector<std::string>& among, std::vector<int64_t>& result) {
+  void places(const std::vector<std::string>& names, const std::vector<std::string>& among,
+              std::vector<int64_t>& result) {
     for (const std::string& name : names) {
       auto found = std::find(among.begin(), among.end(), name);
       if (found == among.end()) return fail(fmt::format("axis {} is on one side only", name));
@@ -197,7 +212,9 @@ struct Reader {
   void operator()(StateAttr& a) {
     std::string name = string("the name of a state");
     a.state = context.program.find_state(name);
-    const TensorType* type = context.declared ? context.declared : context.operands.empty() ? nullptr : &context.operands[0];
+    const TensorType* type = context.declared           ? context.declared
+                             : context.operands.empty() ? nullptr
+                                                        : &context.operands[0];
     if (a.state || !error.empty()) return;
     if (!type) return fail(fmt::format("state \"{}\" is new and needs a type", name));
     a.state = find_or_declare_state(context.program, name, *type);
@@ -235,7 +252,8 @@ struct Reader {
     std::vector<std::string> from, to;
     const TensorType* type = operand();
     if (!type || !axes(from, to)) return;
-    if (from.size() != type->dims.size()) return fail(fmt::format("the map names {} axes of {}", from.size(), to_string(*type)));
+    if (from.size() != type->dims.size())
+      return fail(fmt::format("the map names {} axes of {}", from.size(), to_string(*type)));
     for (size_t axis = 0; axis < from.size(); ++axis) {
       if (std::find(to.begin(), to.end(), from[axis]) == to.end()) a.axes.push_back(static_cast<int64_t>(axis));
     }
@@ -307,7 +325,8 @@ StateId find_or_declare_state(Program& program, const std::string& name, const T
   StateDecl state;
   state.name = name;
   state.type = type;
-  if (size_t colon = name.rfind(':'); colon != std::string::npos) state.slot_of = program.find_state(name.substr(0, colon));
+  if (size_t colon = name.rfind(':'); colon != std::string::npos)
+    state.slot_of = program.find_state(name.substr(0, colon));
   program.states.push_back(std::move(state));
   return StateId(program.states.size() - 1);
 }

@@ -28,7 +28,8 @@ std::vector<std::vector<NodeId>> users_of(const Graph& graph) {
 NodeId GraphBuilder::append(Op op, std::vector<NodeId> operands, Attributes attributes, TensorType given) {
   std::vector<TensorType> types;
   for (NodeId operand : operands) {
-    NNC_CHECK(operand.value < graph_.nodes.size(), "{}: operand {} is no node of the graph", name_of(op), operand.value);
+    NNC_CHECK(operand.value < graph_.nodes.size(), "{}: operand {} is no node of the graph", name_of(op),
+              operand.value);
     types.push_back(graph_.type(operand));
   }
   if (auto* contract = std::get_if<ContractAttr>(&attributes)) contract->map = numbered_by_appearance(contract->map);
@@ -133,9 +134,7 @@ NodeId GraphBuilder::contract(NodeId a, NodeId b, IndexMap map) {
   return append(Op::contract, {a, b}, ContractAttr{std::move(map), {}});
 }
 
-NodeId GraphBuilder::window(NodeId a, WindowAttr attributes) {
-  return append(Op::window, {a}, std::move(attributes));
-}
+NodeId GraphBuilder::window(NodeId a, WindowAttr attributes) { return append(Op::window, {a}, std::move(attributes)); }
 
 NodeId GraphBuilder::random(Distribution distribution, NodeId seed, NodeId step, TensorType type, uint32_t site) {
   return append(Op::random, {seed, step}, RandomAttr{distribution, site}, std::move(type));

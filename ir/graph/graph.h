@@ -41,8 +41,14 @@ struct Node {
   NodeId clone_of;    // a recomputation in `backward` of a forward node; merge_duplicates never joins the two
   std::string label;  // the user's name for the value, "" if none; for readers only
 
-  template <class T> const T& as() const { return std::get<T>(attributes); }
-  template <class T> T& as() { return std::get<T>(attributes); }
+  template <class T>
+  const T& as() const {
+    return std::get<T>(attributes);
+  }
+  template <class T>
+  T& as() {
+    return std::get<T>(attributes);
+  }
 };
 
 // What a graph is computed for. `assign` nodes are roots by themselves.
@@ -53,17 +59,17 @@ struct Root {
   NodeId node;
 };
 
-// A gradient the user wrote. `gradients[k]` is the cotangent of `inputs[k]`, built over `cotangents` (one `cotangent` leaf
-// per output) and forward nodes. differentiate copies them with the real cotangents in place of the leaves and does not
-// look between `outputs` and `inputs`.
+// A gradient the user wrote. `gradients[k]` is the cotangent of `inputs[k]`, built over `cotangents` (one `cotangent`
+// leaf per output) and forward nodes. differentiate copies them with the real cotangents in place of the leaves and
+// does not look between `outputs` and `inputs`.
 struct CustomGradient {
   std::vector<NodeId> outputs, cotangents, inputs, gradients;
 };
 
 struct Graph {
-  std::string name;                // "step", "evaluate", …
-  int64_t batch = 0;               // extent of the batch axis, 0 if there is none
-  std::vector<Node> nodes;         // operands come before users
+  std::string name;         // "step", "evaluate", …
+  int64_t batch = 0;        // extent of the batch axis, 0 if there is none
+  std::vector<Node> nodes;  // operands come before users
   std::vector<Root> roots;
   std::vector<CustomGradient> custom_gradients;  // gone after differentiate
   std::vector<Graph> bodies;                     // of scan nodes
@@ -76,11 +82,11 @@ struct Graph {
 
 // Persistent storage of a program: parameters, optimizer slots, running statistics, the step counter and the seed.
 struct StateDecl {
-  std::string name;          // "fc1.weight"; slots "fc1.weight:m"; "step" and "seed" (both i64[]) always exist
+  std::string name;  // "fc1.weight"; slots "fc1.weight:m"; "step" and "seed" (both i64[]) always exist
   TensorType type;
-  bool trained = false;      // gets a gradient and an update
+  bool trained = false;             // gets a gradient and an update
   double lr = 1, weight_decay = 1;  // factors given by `with`
-  StateId slot_of;           // an optimizer slot: the parameter it belongs to
+  StateId slot_of;                  // an optimizer slot: the parameter it belongs to
   Locations locations;
 };
 
@@ -91,10 +97,11 @@ struct UpdateRule {
   Graph graph;
 };
 
-// All of one model: one set of states, functions over it. The functions of a kind at different batch lengths are separate graphs.
+// All of one model: one set of states, functions over it. The functions of a kind at different batch lengths are
+// separate graphs.
 struct Program {
   std::string name;
-  std::vector<std::string> files;   // Location::file indexes this; shown in prints as given by the user
+  std::vector<std::string> files;  // Location::file indexes this; shown in prints as given by the user
   std::vector<StateDecl> states;
   std::vector<UpdateRule> updates;  // one per trained state
   std::vector<Graph> functions;
@@ -105,8 +112,8 @@ struct Program {
 };
 
 // Appends nodes to a graph; one method per op. Types are inferred by the op's registry entry.
-// Requires: operands are nodes of the graph and suit the op (a violation is a broken invariant: check user input before).
-// New nodes get the builder's current part, locations and label-less.
+// Requires: operands are nodes of the graph and suit the op (a violation is a broken invariant: check user input
+// before). New nodes get the builder's current part, locations and label-less.
 class GraphBuilder {
  public:
   explicit GraphBuilder(Graph& graph, Part part = Part::forward) : graph_(graph), part_(part) {}
@@ -126,9 +133,12 @@ class GraphBuilder {
 
 #define OP(name, kind, arity)
 #define MAP_OP(name, arity) MAP_OP_##arity(name)
-#define MAP_OP_1(name) NodeId name(NodeId a) { return map_unless_typed(Op::name, {a}); }
-#define MAP_OP_2(name) NodeId name(NodeId a, NodeId b) { return map_unless_typed(Op::name, {a, b}); }
-#define MAP_OP_3(name) NodeId name(NodeId a, NodeId b, NodeId c) { return map_unless_typed(Op::name, {a, b, c}); }
+#define MAP_OP_1(name) \
+  NodeId name(NodeId a) { return map_unless_typed(Op::name, {a}); }
+#define MAP_OP_2(name) \
+  NodeId name(NodeId a, NodeId b) { return map_unless_typed(Op::name, {a, b}); }
+#define MAP_OP_3(name) \
+  NodeId name(NodeId a, NodeId b, NodeId c) { return map_unless_typed(Op::name, {a, b, c}); }
 #include "ir/ops/ops.def"
 #undef MAP_OP_1
 #undef MAP_OP_2
@@ -144,7 +154,8 @@ class GraphBuilder {
   NodeId concat(std::vector<NodeId> parts, int64_t axis);
   NodeId reverse(NodeId a, std::vector<int64_t> axes);
   NodeId gather(NodeId a, NodeId ids, int64_t axis);  // axis of `a` is replaced by the axes of `ids`
-  NodeId scatter_add(NodeId updates, NodeId ids, int64_t axis, int64_t extent);  // the adjoint of gather; ids ascending in row-major order
+  NodeId scatter_add(NodeId updates, NodeId ids, int64_t axis,
+                     int64_t extent);  // the adjoint of gather; ids ascending in row-major order
   NodeId reduce(Reduction reduction, NodeId a, std::vector<int64_t> axes);
   NodeId cumsum(NodeId a, int64_t axis, bool exclusive = false, bool reverse = false);
   NodeId contract(NodeId a, NodeId b, std::string_view map);
@@ -153,7 +164,8 @@ class GraphBuilder {
   NodeId random(Distribution distribution, NodeId seed, NodeId step, TensorType type, uint32_t site);
   NodeId assign(StateId state, NodeId value);
 
-  // Any op: infers the type (random, input, state, constant, iota, cotangent, scatter_add, reshape, broadcast need `type` given).
+  // Any op: infers the type (random, input, state, constant, iota, cotangent, scatter_add, reshape, broadcast need
+  // `type` given).
   NodeId append(Op op, std::vector<NodeId> operands, Attributes attributes, TensorType type = {});
 
  private:

@@ -37,7 +37,9 @@ struct MapReader {
     at += word.size();
     return true;
   }
-  bool expect(std::string_view word) { return accept(word) || fail(fmt::format("'{}' expected in \"{}\"", word, text)); }
+  bool expect(std::string_view word) {
+    return accept(word) || fail(fmt::format("'{}' expected in \"{}\"", word, text));
+  }
 
   bool index(int& result) {
     if (!is_name_start(peek())) return fail(fmt::format("an index name expected in \"{}\"", text));
@@ -64,7 +66,8 @@ struct MapReader {
 
   bool add(IndexTerm& term, int index, int64_t coefficient) {
     for (auto& [known, sum] : term.terms) {
-      if (known == index) return fail(fmt::format("index {} occurs twice in one term", map.names[static_cast<size_t>(index)]));
+      if (known == index)
+        return fail(fmt::format("index {} occurs twice in one term", map.names[static_cast<size_t>(index)]));
     }
     if (coefficient == 0) return fail("coefficient 0 in an index map");
     term.terms.emplace_back(index, coefficient);
@@ -89,7 +92,7 @@ struct MapReader {
     while (summand(term, sign)) {
       if (accept("+")) {
         sign = 1;
-      } else if (accept("-") ) {
+      } else if (accept("-")) {
         sign = -1;
       } else {
         std::sort(term.terms.begin(), term.terms.end());

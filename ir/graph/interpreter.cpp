@@ -6,14 +6,15 @@ namespace nnc {
 namespace {
 
 template <class Key>
-const ReferenceTensor& given(const std::map<Key, ReferenceTensor>& values, const Key& key, const Node& node, const std::string& what) {
+const ReferenceTensor& given(const std::map<Key, ReferenceTensor>& values, const Key& key, const Node& node,
+                             const std::string& what) {
   auto found = values.find(key);
   NNC_CHECK(found != values.end(), "interpret: {} was not given", what);
   const ReferenceTensor& tensor = found->second;
-  NNC_CHECK(tensor.type.dims == node.type.dims && tensor.type.dtype == node.type.dtype, "interpret: {} is {}, not {}", what,
-            to_string(tensor.type), to_string(node.type));
-  NNC_CHECK(static_cast<int64_t>(tensor.values.size()) == tensor.type.elements(), "interpret: {} has {} values for {}", what,
-            tensor.values.size(), to_string(tensor.type));
+  NNC_CHECK(tensor.type.dims == node.type.dims && tensor.type.dtype == node.type.dtype, "interpret: {} is {}, not {}",
+            what, to_string(tensor.type), to_string(node.type));
+  NNC_CHECK(static_cast<int64_t>(tensor.values.size()) == tensor.type.elements(), "interpret: {} has {} values for {}",
+            what, tensor.values.size(), to_string(tensor.type));
   return tensor;
 }
 
@@ -30,7 +31,8 @@ Evaluation interpret(const Graph& graph, const std::map<std::string, ReferenceTe
     std::vector<const ReferenceTensor*> operands;
     for (NodeId operand : node.operands) operands.push_back(&evaluation.values[operand.value]);
     if (node.op == Op::input) {
-      result.values = given(inputs, node.as<InputAttr>().name, node, "input \"" + node.as<InputAttr>().name + "\"").values;
+      result.values =
+          given(inputs, node.as<InputAttr>().name, node, "input \"" + node.as<InputAttr>().name + "\"").values;
     } else if (node.op == Op::state) {
       uint32_t state = node.as<StateAttr>().state.value;
       result.values = given(states, state, node, "state " + std::to_string(state)).values;

@@ -10,7 +10,7 @@
 namespace nnc {
 
 struct Evaluation {
-  std::vector<ReferenceTensor> values;  // per node
+  std::vector<ReferenceTensor> values;           // per node
   std::map<uint32_t, ReferenceTensor> assigned;  // StateId::value -> new value
 };
 

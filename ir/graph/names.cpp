@@ -12,7 +12,9 @@
 namespace nnc {
 namespace {
 
-bool is_name_char(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.'; }
+bool is_name_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+}
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // The label as a name: "" if it has none; one that starts with a digit would be taken for a number.

@@ -9,8 +9,8 @@
 
 namespace nnc {
 
-// Whether each node is a constant that the printer writes as a number in its users' operand lists: all its uses are operands
-// of maps beside an operand, or in a result, from which its type follows.
+// Whether each node is a constant that the printer writes as a number in its users' operand lists: all its uses are
+// operands of maps beside an operand, or in a result, from which its type follows.
 std::vector<bool> find_literals(const Graph& graph);
 
 // Per node "%z1" from its label, "%z1_1" where that is taken, "%0" … without one. A literal is called by its value,

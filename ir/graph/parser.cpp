@@ -1,5 +1,5 @@
-// Graph text to graphs, statement by statement. Every read either moves on or fails, and bodies nest at most `max_depth`
-// deep, so any text ends.
+// Graph text to graphs, statement by statement. Every read either moves on or fails, and bodies nest at most
+// `max_depth` deep, so any text ends.
 #include <fmt/format.h>
 
 #include <unordered_map>
@@ -223,8 +223,11 @@ struct GraphReader {
     if (read.is_word("graph")) return body();
     if (read.accept("assign")) return node(Op::assign, "");
     if (read.accept("grad")) return custom_gradient();
-    for (auto [word, kind] : {std::pair{"loss", Root::loss}, {"metric", Root::metric}, {"output", Root::output},
-                              {"gradient", Root::gradient}, {"saved", Root::saved}}) {
+    for (auto [word, kind] : {std::pair{"loss", Root::loss},
+                              {"metric", Root::metric},
+                              {"output", Root::output},
+                              {"gradient", Root::gradient},
+                              {"saved", Root::saved}}) {
       if (read.accept(std::string_view(word))) return root(kind);
     }
     return read.fail(fmt::format("unexpected '{}'", read.token.text));

@@ -15,8 +15,11 @@ constexpr std::string_view part_names[] = {"fwd", "bwd", "upd"};
 constexpr std::string_view root_names[] = {"loss", "metric", "output", "gradient", "saved"};
 
 std::string file_text(std::string_view file) {
-  auto plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '/' || c == '-'; };
-  bool is_plain = !file.empty() && std::all_of(file.begin(), file.end(), plain) && !std::isdigit(static_cast<unsigned char>(file[0]));
+  auto plain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '/' || c == '-';
+  };
+  bool is_plain = !file.empty() && std::all_of(file.begin(), file.end(), plain) &&
+                  !std::isdigit(static_cast<unsigned char>(file[0]));
   return is_plain ? std::string(file) : quoted(file);
 }
 
@@ -122,7 +125,8 @@ std::string state_text(const StateDecl& state, const Program& program) {
   if (state.trained) text += " trained";
   if (state.lr != 1) text += fmt::format(" lr={}", number_text(state.lr));
   if (state.weight_decay != 1) text += fmt::format(" weight_decay={}", number_text(state.weight_decay));
-  if (state.slot_of.value < program.states.size()) text += fmt::format(" slot_of={}", quoted(program[state.slot_of].name));
+  if (state.slot_of.value < program.states.size())
+    text += fmt::format(" slot_of={}", quoted(program[state.slot_of].name));
   return text + locations_text(state.locations, program) + "\n";
 }
 
@@ -137,7 +141,8 @@ std::string print(const Program& program) {
   text += "}\n";
   for (const UpdateRule& update : program.updates) {
     bool known = update.parameter.value < program.states.size();
-    text += fmt::format("update {}\n", quoted(known ? program[update.parameter].name : "?")) + print(update.graph, program);
+    text +=
+        fmt::format("update {}\n", quoted(known ? program[update.parameter].name : "?")) + print(update.graph, program);
   }
   for (const Graph& function : program.functions) text += print(function, program);
   return text;

@@ -41,7 +41,9 @@ bool TokenReader::at_end_of_statement() const {
   return token.kind == GraphToken::separator || token.kind == GraphToken::end || is_mark('}');
 }
 
-bool TokenReader::end_statement() { return (error.empty() && at_end_of_statement()) || fail("the line should end here"); }
+bool TokenReader::end_statement() {
+  return (error.empty() && at_end_of_statement()) || fail("the line should end here");
+}
 
 bool TokenReader::name(std::string& result) {
   if (token.kind != GraphToken::word && token.kind != GraphToken::string) return fail("a name expected");

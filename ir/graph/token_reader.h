@@ -1,5 +1,5 @@
-// Reading the small things of graph text: names, numbers, types, settings, locations. All return false once something was
-// wrong; the first complaint stands in `error` with its line.
+// Reading the small things of graph text: names, numbers, types, settings, locations. All return false once something
+// was wrong; the first complaint stands in `error` with its line.
 #pragma once
 
 #include <string>
@@ -35,8 +35,8 @@ struct TokenReader {
   bool integer(int64_t& result);
   bool real(double& result);
   bool type(TensorType& type);
-  bool integers(std::vector<int64_t>& list);  // the rest of a list after its '['
-  bool setting(AttributeSetting& setting);             // what stands behind `name=`
+  bool integers(std::vector<int64_t>& list);               // the rest of a list after its '['
+  bool setting(AttributeSetting& setting);                 // what stands behind `name=`
   bool locations(Program& program, Locations& locations);  // files that the program lacks are added
 };
 

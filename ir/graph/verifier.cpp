@@ -1,5 +1,6 @@
 // The rules of the Graph.
-//   G1  operands are defined above; forward uses only forward, backward nothing of update; an assign is no operand; roots
+//   G1  operands are defined above; forward uses only forward, backward nothing of update; an assign is no operand;
+//   roots
 //       and custom gradients name nodes
 //   G2  a node's type is the one its op infers; maps take equal shapes and dtypes
 //   G3  an index of a contract has one extent; a summed one occurs plain in an operand
@@ -9,7 +10,8 @@
 //   G7  random nodes of one site agree in type and distribution
 //   G8  every reduction that adds or multiplies has an order (once orders are fixed)
 //   G9  a clone equals its original, up to clones of its operands and equal constants, and stands in backward
-//   G10 every node but an input reaches a root, an assign or a custom gradient (once orders are fixed: passes before that
+//   G10 every node but an input reaches a root, an assign or a custom gradient (once orders are fixed: passes before
+//   that
 //       may leave dead nodes to remove_dead)
 #include <fmt/format.h>
 
@@ -53,7 +55,8 @@ struct GraphVerifier {
         continue;
       }
       Part part = graph[operand].part;
-      if ((node.part == Part::forward && part != Part::forward) || (node.part == Part::backward && part == Part::update)) {
+      if ((node.part == Part::forward && part != Part::forward) ||
+          (node.part == Part::backward && part == Part::update)) {
         report(id, "G1", fmt::format("uses {} of a later part", names[operand.value]));
       }
       if (graph[operand].op == Op::assign) report(id, "G1", "uses an assign as a value");
@@ -67,7 +70,8 @@ struct GraphVerifier {
     const OpDefinition& found = definition(node.op);
     std::vector<TensorType> types;
     for (NodeId operand : node.operands) types.push_back(graph.type(operand));
-    bool sound = node.attributes.index() == found.attributes && (found.arity < 0 || types.size() == static_cast<size_t>(found.arity));
+    bool sound = node.attributes.index() == found.attributes &&
+                 (found.arity < 0 || types.size() == static_cast<size_t>(found.arity));
     std::string error;
     if (sound && node.op == Op::contract) {
       error = check_index_map(node.as<ContractAttr>().map, types);
@@ -82,7 +86,8 @@ struct GraphVerifier {
     } else if (inferred != node.type) {
       report(id, "G2", fmt::format("declared {}, inferred {}", to_string(node.type), to_string(inferred)));
     }
-    if (sound && node.op == Op::scan && node.as<ScanAttr>().body >= graph.bodies.size()) report(id, "G2", "the body does not exist");
+    if (sound && node.op == Op::scan && node.as<ScanAttr>().body >= graph.bodies.size())
+      report(id, "G2", "the body does not exist");
     return sound;
   }
 
@@ -93,7 +98,9 @@ struct GraphVerifier {
     if (attribute->state.value >= program.states.size()) return report(id, "G4", "there is no such state");
     const StateDecl& declared = program[attribute->state];
     if (node.type != declared.type) {
-      report(id, "G4", fmt::format("state {} is {}, not {}", quoted(declared.name), to_string(declared.type), to_string(node.type)));
+      report(
+          id, "G4",
+          fmt::format("state {} is {}, not {}", quoted(declared.name), to_string(declared.type), to_string(node.type)));
     }
     if (node.op == Op::assign && !assigned.emplace(attribute->state.value, id).second) {
       report(id, "G4", fmt::format("state {} is assigned twice", quoted(declared.name)));
@@ -108,7 +115,8 @@ struct GraphVerifier {
       halves = halves || (graph.type(operand).dtype == DType::bf16 && !moves && node.op != Op::contract);
     }
     if (halves) report(id, "G5", fmt::format("{} does not compute in bf16", name_of(node.op)));
-    if (node.type.dtype == DType::f64 && node.type.rank() != 0) report(id, "G5", fmt::format("{}: f64 has rank 0", to_string(node.type)));
+    if (node.type.dtype == DType::f64 && node.type.rank() != 0)
+      report(id, "G5", fmt::format("{}: f64 has rank 0", to_string(node.type)));
   }
 
   void ids(NodeId id) {
@@ -204,8 +212,10 @@ struct GraphVerifier {
           if (!exists(id) && (id || list != &custom.gradients)) complain("names no node");
         }
       }
-      for (size_t i = 0; i < std::min(custom.outputs.size(), custom.cotangents.size()); ++i) pair(k, custom.outputs[i], custom.cotangents[i]);
-      for (size_t i = 0; i < std::min(custom.inputs.size(), custom.gradients.size()); ++i) pair(k, custom.inputs[i], custom.gradients[i]);
+      for (size_t i = 0; i < std::min(custom.outputs.size(), custom.cotangents.size()); ++i)
+        pair(k, custom.outputs[i], custom.cotangents[i]);
+      for (size_t i = 0; i < std::min(custom.inputs.size(), custom.gradients.size()); ++i)
+        pair(k, custom.inputs[i], custom.gradients[i]);
     }
   }
 

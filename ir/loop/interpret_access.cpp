@@ -11,7 +11,8 @@ int64_t dynamic_elements(const Step& s, const Machine& m, int lane) {
     const int at = lane * dynamic.value.lane_stride;
     const int64_t index = dynamic.wide ? dynamic.value.in<int64_t>(m)[at] : dynamic.value.in<int32_t>(m)[at];
     const int64_t whole = index + dynamic.affine.at(m) + lane * dynamic.lane_step;
-    NNC_CHECK(0 <= whole && whole < dynamic.extent, "an index computed by the program is {} of {}", whole, dynamic.extent);
+    NNC_CHECK(0 <= whole && whole < dynamic.extent, "an index computed by the program is {} of {}", whole,
+              dynamic.extent);
     sum += index * dynamic.stride;
   }
   return sum;

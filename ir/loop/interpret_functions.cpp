@@ -26,12 +26,18 @@ void run_compare(const Step& s, Machine& m) {
 template <class T>
 StepFunction compare_of(Comparison comparison) {
   switch (comparison) {
-    case Comparison::eq: return run_compare<T, Comparison::eq>;
-    case Comparison::ne: return run_compare<T, Comparison::ne>;
-    case Comparison::lt: return run_compare<T, Comparison::lt>;
-    case Comparison::le: return run_compare<T, Comparison::le>;
-    case Comparison::gt: return run_compare<T, Comparison::gt>;
-    default: return run_compare<T, Comparison::ge>;
+    case Comparison::eq:
+      return run_compare<T, Comparison::eq>;
+    case Comparison::ne:
+      return run_compare<T, Comparison::ne>;
+    case Comparison::lt:
+      return run_compare<T, Comparison::lt>;
+    case Comparison::le:
+      return run_compare<T, Comparison::le>;
+    case Comparison::gt:
+      return run_compare<T, Comparison::gt>;
+    default:
+      return run_compare<T, Comparison::ge>;
   }
 }
 
@@ -106,19 +112,27 @@ void run_lanes(const Step& s, Machine& m) {
 template <class T>
 StepFunction fold_of(Reduction reduction) {
   switch (reduction) {
-    case Reduction::sum: return run_fold<T, Reduction::sum>;
-    case Reduction::prod: return run_fold<T, Reduction::prod>;
-    case Reduction::max: return run_fold<T, Reduction::max>;
-    default: return run_fold<T, Reduction::min>;
+    case Reduction::sum:
+      return run_fold<T, Reduction::sum>;
+    case Reduction::prod:
+      return run_fold<T, Reduction::prod>;
+    case Reduction::max:
+      return run_fold<T, Reduction::max>;
+    default:
+      return run_fold<T, Reduction::min>;
   }
 }
 template <class T>
 StepFunction lanes_of(Reduction reduction) {
   switch (reduction) {
-    case Reduction::sum: return run_lanes<T, Reduction::sum>;
-    case Reduction::prod: return run_lanes<T, Reduction::prod>;
-    case Reduction::max: return run_lanes<T, Reduction::max>;
-    default: return run_lanes<T, Reduction::min>;
+    case Reduction::sum:
+      return run_lanes<T, Reduction::sum>;
+    case Reduction::prod:
+      return run_lanes<T, Reduction::prod>;
+    case Reduction::max:
+      return run_lanes<T, Reduction::max>;
+    default:
+      return run_lanes<T, Reduction::min>;
   }
 }
 
@@ -151,10 +165,12 @@ void run_philox(const Step& s, Machine& m) {
   ScalarMath<true> b;
   uint32_t* r = s.result.in<uint32_t>(m);
   const uint32_t* e = s.operands[0].in<uint32_t>(m);
-  const auto seed = static_cast<uint64_t>(*s.operands[1].in<int64_t>(m)), step = static_cast<uint64_t>(*s.operands[2].in<int64_t>(m));
+  const auto seed = static_cast<uint64_t>(*s.operands[1].in<int64_t>(m)),
+             step = static_cast<uint64_t>(*s.operands[2].in<int64_t>(m));
   for (int l = 0; l < s.lanes; ++l) {
-    r[l] = math::philox(b, e[l * s.operands[0].lane_stride], static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32),
-                        static_cast<uint32_t>(step), static_cast<uint32_t>(step >> 32), s.stmt->site);
+    r[l] = math::philox(b, e[l * s.operands[0].lane_stride], static_cast<uint32_t>(seed),
+                        static_cast<uint32_t>(seed >> 32), static_cast<uint32_t>(step),
+                        static_cast<uint32_t>(step >> 32), s.stmt->site);
   }
 }
 
@@ -162,7 +178,8 @@ template <class T, class F>
 void run_bits(const Step& s, Machine& m) {
   T* r = s.result.in<T>(m);
   const uint32_t* bits = s.operands[0].in<uint32_t>(m);
-  for (int l = 0; l < s.lanes; ++l) r[l] = F()(bits[l * s.operands[0].lane_stride], static_cast<uint32_t>(s.stmt->high));
+  for (int l = 0; l < s.lanes; ++l)
+    r[l] = F()(bits[l * s.operands[0].lane_stride], static_cast<uint32_t>(s.stmt->high));
 }
 
 template <bool fused>
@@ -177,17 +194,23 @@ StepFunction normal_function() {
 
 StepFunction compare_function(Comparison comparison, DType dtype) {
   switch (dtype) {
-    case DType::f32: return compare_of<float>(comparison);
-    case DType::f64: return compare_of<double>(comparison);
-    case DType::i32: return compare_of<int32_t>(comparison);
-    case DType::i64: return compare_of<int64_t>(comparison);
-    default: return compare_of<uint8_t>(comparison);
+    case DType::f32:
+      return compare_of<float>(comparison);
+    case DType::f64:
+      return compare_of<double>(comparison);
+    case DType::i32:
+      return compare_of<int32_t>(comparison);
+    case DType::i64:
+      return compare_of<int64_t>(comparison);
+    default:
+      return compare_of<uint8_t>(comparison);
   }
 }
 
 StepFunction cast_function(DType from, DType to) {
   return with_dtype(from, [&](auto source) {
-    return with_dtype(to, [](auto target) -> StepFunction { return run_cast<decltype(source)::value, decltype(target)::value>; });
+    return with_dtype(
+        to, [](auto target) -> StepFunction { return run_cast<decltype(source)::value, decltype(target)::value>; });
   });
 }
 
@@ -200,43 +223,61 @@ StepFunction copy_function(DType dtype) {
 
 StepFunction fold_function(Reduction reduction, DType dtype) {
   switch (dtype) {
-    case DType::f32: return fold_of<float>(reduction);
-    case DType::f64: return fold_of<double>(reduction);
-    case DType::i32: return fold_of<int32_t>(reduction);
-    case DType::i64: return fold_of<int64_t>(reduction);
-    default: return nullptr;
+    case DType::f32:
+      return fold_of<float>(reduction);
+    case DType::f64:
+      return fold_of<double>(reduction);
+    case DType::i32:
+      return fold_of<int32_t>(reduction);
+    case DType::i64:
+      return fold_of<int64_t>(reduction);
+    default:
+      return nullptr;
   }
 }
 StepFunction lanes_function(Reduction reduction, DType dtype) {
   switch (dtype) {
-    case DType::f32: return lanes_of<float>(reduction);
-    case DType::f64: return lanes_of<double>(reduction);
-    case DType::i32: return lanes_of<int32_t>(reduction);
-    case DType::i64: return lanes_of<int64_t>(reduction);
-    default: return nullptr;
+    case DType::f32:
+      return lanes_of<float>(reduction);
+    case DType::f64:
+      return lanes_of<double>(reduction);
+    case DType::i32:
+      return lanes_of<int32_t>(reduction);
+    case DType::i64:
+      return lanes_of<int64_t>(reduction);
+    default:
+      return nullptr;
   }
 }
 
 StepFunction other_function(LoopOp op, DType dtype, bool fused) {
   switch (op) {
-    case LoopOp::index: return dtype == DType::i64 ? run_index<int64_t> : run_index<int32_t>;
-    case LoopOp::within: return run_within;
-    case LoopOp::logical_and: return run_logical<decltype([](bool x, bool y) { return x && y; })>;
-    case LoopOp::logical_or: return run_logical<decltype([](bool x, bool y) { return x || y; })>;
-    case LoopOp::logical_not: return run_logical<decltype([](bool x, bool) { return !x; })>;
-    case LoopOp::philox: return run_philox;
+    case LoopOp::index:
+      return dtype == DType::i64 ? run_index<int64_t> : run_index<int32_t>;
+    case LoopOp::within:
+      return run_within;
+    case LoopOp::logical_and:
+      return run_logical<decltype([](bool x, bool y) { return x && y; })>;
+    case LoopOp::logical_or:
+      return run_logical<decltype([](bool x, bool y) { return x || y; })>;
+    case LoopOp::logical_not:
+      return run_logical<decltype([](bool x, bool) { return !x; })>;
+    case LoopOp::philox:
+      return run_philox;
     case LoopOp::uniform:
       return run_bits<float, decltype([](uint32_t bits, uint32_t) {
                         ScalarMath<true> b;
                         return math::uniform(b, bits);
                       })>;
-    case LoopOp::normal: return fused ? normal_function<true>() : normal_function<false>();
+    case LoopOp::normal:
+      return fused ? normal_function<true>() : normal_function<false>();
     case LoopOp::integer:
       return run_bits<uint32_t, decltype([](uint32_t bits, uint32_t high) {
                         ScalarMath<true> b;
                         return math::integer(b, bits, high);
                       })>;
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 

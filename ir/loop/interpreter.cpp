@@ -17,7 +17,9 @@ struct Segments {
 
   void* base_of(const BufferBinding& binding) const {
     if (binding.space == BufferBinding::io) return io[static_cast<size_t>(binding.offset)];
-    void* segment = binding.space == BufferBinding::state ? state : binding.space == BufferBinding::arena ? arena : scratch;
+    void* segment = binding.space == BufferBinding::state   ? state
+                    : binding.space == BufferBinding::arena ? arena
+                                                            : scratch;
     return static_cast<std::byte*>(segment) + binding.offset;
   }
 };
@@ -49,7 +51,8 @@ std::vector<Owner>& RaceFinder::segment(const BufferBinding& binding) {
   std::vector<Owner>& segment = owners[{binding.space, io ? binding.offset : 0}];
   if (!segment.empty()) return segment;
   const int64_t bytes = io ? entry.io[static_cast<size_t>(binding.offset)].type.bytes()
-                           : binding.space == BufferBinding::state ? module.state_bytes : module.arena_bytes;
+                        : binding.space == BufferBinding::state ? module.state_bytes
+                                                                : module.arena_bytes;
   segment.resize(static_cast<size_t>(bytes));
   return segment;
 }
@@ -59,9 +62,10 @@ void RaceFinder::touch_byte(Owner& owner, int64_t byte, size_t buffer, bool writ
   const bool other_reader = owner.reader != Owner::nobody && owner.reader != thread;
   if ((other_writer || (write && other_reader)) && races.size() < kMost) {
     const Kernel& kernel = module.kernels[call->kernel.value];
-    races.push_back(fmt::format("phase {}: byte {} of {} in {}: thread {} {} what {}", phase, byte, kernel.buffers[buffer].name, kernel.name,
-                                thread, write ? "writes" : "reads",
-                                other_writer ? fmt::format("thread {} wrote", owner.writer) : std::string("another thread read")));
+    races.push_back(
+        fmt::format("phase {}: byte {} of {} in {}: thread {} {} what {}", phase, byte, kernel.buffers[buffer].name,
+                    kernel.name, thread, write ? "writes" : "reads",
+                    other_writer ? fmt::format("thread {} wrote", owner.writer) : std::string("another thread read")));
   }
   if (write) {
     owner.writer = thread;
@@ -85,7 +89,8 @@ void touch_in(void* context, size_t buffer, int64_t offset, int64_t bytes, bool 
   static_cast<RaceFinder*>(context)->touch(buffer, offset, bytes, write);
 }
 
-void run_entry(const LoopModule& module, const LoopEntry& entry, const Segments& segments, int64_t threads, RaceFinder* finder) {
+void run_entry(const LoopModule& module, const LoopEntry& entry, const Segments& segments, int64_t threads,
+               RaceFinder* finder) {
   const FlushDenormals flush;
   const AccessLog log{finder, touch_in};
   std::map<uint32_t, ResolvedKernel> resolved;
@@ -114,13 +119,13 @@ void interpret(const Kernel& kernel, std::span<void* const> buffers, int64_t lo,
   run(resolve(kernel), buffers, lo, hi);
 }
 
-void interpret(const LoopModule& module, const LoopEntry& entry, void* state, void* arena, void* scratch, std::span<void* const> io,
-               int64_t threads) {
+void interpret(const LoopModule& module, const LoopEntry& entry, void* state, void* arena, void* scratch,
+               std::span<void* const> io, int64_t threads) {
   run_entry(module, entry, {state, arena, scratch, io}, threads, nullptr);
 }
 
-std::vector<std::string> find_races(const LoopModule& module, const LoopEntry& entry, void* state, void* arena, void* scratch,
-                                    std::span<void* const> io, int64_t threads) {
+std::vector<std::string> find_races(const LoopModule& module, const LoopEntry& entry, void* state, void* arena,
+                                    void* scratch, std::span<void* const> io, int64_t threads) {
   RaceFinder finder{module, entry};
   run_entry(module, entry, {state, arena, scratch, io}, threads, &finder);
   return finder.races;

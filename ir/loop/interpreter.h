@@ -56,18 +56,18 @@ struct Step {
   DType dtype = DType::f32;
   ValueRef result;
   std::vector<ValueRef> operands;
-  Sum affine;     // index, within; of an access: elements from the buffer's base
+  Sum affine;  // index, within; of an access: elements from the buffer's base
 
   // Accesses.
   struct Dynamic {
     ValueRef value;
-    bool wide = false;            // i64
-    Sum affine;                   // the rest of the index
-    int64_t lane_step = 0;        // of this axis
+    bool wide = false;      // i64
+    Sum affine;             // the rest of the index
+    int64_t lane_step = 0;  // of this axis
     int64_t stride = 0, extent = 0;
   };
   size_t buffer = 0;
-  int64_t lane_elements = 0;      // from lane to lane
+  int64_t lane_elements = 0;  // from lane to lane
   std::vector<Dynamic> dynamic;
   bool masked = false;
   ValueRef mask;
@@ -90,7 +90,8 @@ struct ResolvedKernel {
 ResolvedKernel resolve(const Kernel& kernel);
 
 // Runs items [lo, hi). The caller flushes denormals.
-void run(const ResolvedKernel& kernel, std::span<void* const> buffers, int64_t lo, int64_t hi, const AccessLog* log = nullptr);
+void run(const ResolvedKernel& kernel, std::span<void* const> buffers, int64_t lo, int64_t hi,
+         const AccessLog* log = nullptr);
 
 // interpret_arithmetic.cpp: map ops of one dtype (f32, f64, i32, i64), results like operands.
 StepFunction arithmetic_function(LoopOp op, DType dtype, bool fused);

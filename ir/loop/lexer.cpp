@@ -8,7 +8,9 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 size_t end_of_name(std::string_view text, size_t at) {
-  while (at < text.size() && (is_letter(text[at]) || is_digit(text[at]) || (text[at] == '.' && text.substr(at, 2) != ".."))) ++at;
+  while (at < text.size() &&
+         (is_letter(text[at]) || is_digit(text[at]) || (text[at] == '.' && text.substr(at, 2) != "..")))
+    ++at;
   return at;
 }
 

@@ -43,9 +43,11 @@ LoopOp loop_op_of(Op map_op) {
   switch (map_op) {
 #define OP(name, kind, arity)
 #define MAP_OP(name, arity) \
-  case Op::name: return LoopOp::name;
+  case Op::name:            \
+    return LoopOp::name;
 #include "ir/ops/ops.def"
-    default: break;
+    default:
+      break;
   }
   NNC_CHECK(false, "graph op {} is not a map", static_cast<int>(map_op));
 }

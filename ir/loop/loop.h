@@ -1,5 +1,5 @@
-// Loop IR: exactly what the machine does inside one region. Constant-bound loops, one `items` loop over the thread's share,
-// unrolled families, vector loads and stores with masks, fma, lane reductions. LLVM IR is a 1:1 transcription.
+// Loop IR: exactly what the machine does inside one region. Constant-bound loops, one `items` loop over the thread's
+// share, unrolled families, vector loads and stores with masks, fma, lane reductions. LLVM IR is a 1:1 transcription.
 //
 //   kernel r1 target=avx512 v=16 {
 //     buf x : f32[128,784] in ; buf w : f32[8,784,64] in zero ; buf h : f32[128,528] out valid(d1<500)
@@ -13,8 +13,8 @@
 //           [i<6 j<4] a[i,j] := fma e[i] b[j] a[i,j] }
 //         [i<6 j<4] store h[6*r + i, 64*n + 16*j] a[i,j] mask q[j] } } }
 //
-// Values: scalars or vectors of `Target::lanes` elements. A scalar operand of a vector op is broadcast. A value defined inside
-// unrolled indices is a family: one value for each combination. Single assignment, except `var`.
+// Values: scalars or vectors of `Target::lanes` elements. A scalar operand of a vector op is broadcast. A value defined
+// inside unrolled indices is a family: one value for each combination. Single assignment, except `var`.
 #pragma once
 
 #include <string>
@@ -57,7 +57,9 @@ struct Affine {
   std::vector<std::pair<VarId, int64_t>> terms;  // ascending by variable, coefficients non-zero
 
   static Affine of(int64_t constant) { return {constant, {}}; }
-  static Affine of(VarId var, int64_t coefficient = 1) { return coefficient == 0 ? Affine{} : Affine{0, {{var, coefficient}}}; }
+  static Affine of(VarId var, int64_t coefficient = 1) {
+    return coefficient == 0 ? Affine{} : Affine{0, {{var, coefficient}}};
+  }
   bool is_constant() const { return terms.empty(); }
   bool operator==(const Affine&) const = default;
 };
@@ -67,9 +69,10 @@ Affine operator*(const Affine& a, int64_t factor);
 struct LoopValue {
   std::string name;
   DType dtype = DType::f32;
-  bool vector = false;          // else scalar. A vector bool is a mask
-  bool is_var = false;          // may be assigned again; lives from its definition to the end of the block that defines it
-  std::vector<VarId> family;    // the unrolled indices it is defined under, outermost first; used only where these are bound (or folded)
+  bool vector = false;  // else scalar. A vector bool is a mask
+  bool is_var = false;  // may be assigned again; lives from its definition to the end of the block that defines it
+  std::vector<VarId>
+      family;  // the unrolled indices it is defined under, outermost first; used only where these are bound (or folded)
 };
 using ValueId = Id<LoopValue>;
 
@@ -77,32 +80,33 @@ struct LoopBuffer {
   enum Mode : uint8_t { in, out, inout };
   std::string name;
   DType dtype = DType::f32;
-  Dims dims;                    // physical extents, row-major, pitch included
+  Dims dims;  // physical extents, row-major, pitch included
   Mode mode = in;
-  bool zero = false;            // lanes beyond `valid` hold zeros and may be read
-  Dims valid;                   // per axis, extent that holds data (== dims where all does); empty: all
+  bool zero = false;  // lanes beyond `valid` hold zeros and may be read
+  Dims valid;         // per axis, extent that holds data (== dims where all does); empty: all
 };
 using BufferId = Id<LoopBuffer>;
 
 // Element(s) of a buffer. One index per physical axis: affine + (optionally) the value of an integer scalar.
-// A vector access touches lanes l = 0, 1, …: index of `lane_axis` + l * lane_step. Contiguous when lane_axis is the last and lane_step 1.
+// A vector access touches lanes l = 0, 1, …: index of `lane_axis` + l * lane_step. Contiguous when lane_axis is the
+// last and lane_step 1.
 struct Access {
   struct Index {
     Affine affine;
-    ValueId dynamic;            // scalar i32 or i64 added to it, if valid. A vector i32 here makes the access a gather
+    ValueId dynamic;  // scalar i32 or i64 added to it, if valid. A vector i32 here makes the access a gather
     bool operator==(const Index&) const = default;
   };
   BufferId buffer;
   std::vector<Index> indices;
-  int64_t lane_axis = -1;       // -1: the last
-  int64_t lane_step = 1;        // may be 0 (all lanes alike, under a mask) or negative
-  ValueId mask;                 // bool; lanes (or the scalar) that are off read as 0 and are not written
+  int64_t lane_axis = -1;  // -1: the last
+  int64_t lane_step = 1;   // may be 0 (all lanes alike, under a mask) or negative
+  ValueId mask;            // bool; lanes (or the scalar) that are off read as 0 and are not written
   bool operator==(const Access&) const = default;
 };
 
 struct LoopOperand {
-  ValueId value;                // invalid: the literal
-  double literal = 0;           // takes the dtype of the op's other operands, or of the result
+  ValueId value;       // invalid: the literal
+  double literal = 0;  // takes the dtype of the op's other operands, or of the result
   bool operator==(const LoopOperand&) const = default;
 };
 
@@ -120,37 +124,37 @@ struct LoopStmt {
   Kind kind = define;
   Locations locations;
 
-  ValueId value;                                   // define, assign, load
-  LoopOp op = LoopOp::add;                         // define, assign
-  std::vector<LoopOperand> operands;               // define, assign, store
+  ValueId value;                      // define, assign, load
+  LoopOp op = LoopOp::add;            // define, assign
+  std::vector<LoopOperand> operands;  // define, assign, store
 
-  Comparison comparison = Comparison::eq;          // compare
-  Reduction reduction = Reduction::sum;            // fold, lanes: sum, prod, max, min
-  VarId over;                                      // fold: an unrolled index of the operand, not of the result
-  Affine affine;                                   // index, within
-  int64_t lane_step = 1;                           // index, within
-  int64_t low = 0, high = 0;                       // within, integer
-  uint32_t site = 0;                               // philox
+  Comparison comparison = Comparison::eq;  // compare
+  Reduction reduction = Reduction::sum;    // fold, lanes: sum, prod, max, min
+  VarId over;                              // fold: an unrolled index of the operand, not of the result
+  Affine affine;                           // index, within
+  int64_t lane_step = 1;                   // index, within
+  int64_t low = 0, high = 0;               // within, integer
+  uint32_t site = 0;                       // philox
 
-  Access access;                                   // load, store, prefetch
+  Access access;  // load, store, prefetch
 
-  std::vector<VarId> vars;                         // loop: one; unroll: one or more; items: inner, or outer and inner
-  int64_t copies = 1;                              // loop: of the body per turn ("unroll" in text)
-  // items: item number = outer * inner_count + inner; runs, ascending, those of the thread's share [lo, hi) whose inner index
-  // lies in the inner variable's range.
+  std::vector<VarId> vars;  // loop: one; unroll: one or more; items: inner, or outer and inner
+  int64_t copies = 1;       // loop: of the body per turn ("unroll" in text)
+  // items: item number = outer * inner_count + inner; runs, ascending, those of the thread's share [lo, hi) whose inner
+  // index lies in the inner variable's range.
   int64_t inner_count = 0;
-  std::vector<LoopStmt> body;                      // loop, items, unroll
+  std::vector<LoopStmt> body;  // loop, items, unroll
 };
 
 // One function: void kernel(buffers…, i64 lo, i64 hi). lo and hi are item numbers of its grid.
 struct Kernel {
-  std::string name;             // a symbol visible to debuggers: "step_r1_fc1"
+  std::string name;  // a symbol visible to debuggers: "step_r1_fc1"
   Target target;
   std::vector<LoopVar> vars;
   std::vector<LoopValue> values;
   std::vector<LoopBuffer> buffers;
   std::vector<LoopStmt> body;
-  int64_t items = 1;            // of its grid
+  int64_t items = 1;  // of its grid
 
   LoopVar& operator[](VarId id) { return vars[id.value]; }
   const LoopVar& operator[](VarId id) const { return vars[id.value]; }
@@ -165,7 +169,7 @@ using KernelId = Id<Kernel>;
 struct BufferBinding {
   enum Space : uint8_t { state, arena, scratch, io };
   Space space = arena;
-  int64_t offset = 0;           // bytes; of io: the position in the entry's io list
+  int64_t offset = 0;  // bytes; of io: the position in the entry's io list
   bool operator==(const BufferBinding&) const = default;
 };
 
@@ -198,7 +202,9 @@ struct LoopEntry {
 
 // Where a state lies: element = sum over factors of ((index[axis] / divisor) % extent) * stride.
 struct StatePlacement {
-  struct Factor { int64_t axis, divisor, extent, stride; };
+  struct Factor {
+    int64_t axis, divisor, extent, stride;
+  };
   StateId state;
   int64_t offset = 0, bytes = 0;
   std::vector<Factor> factors;
@@ -208,10 +214,10 @@ struct StatePlacement {
 struct LoopModule {
   std::string name;
   Target target;
-  std::vector<std::string> files;      // of Locations
+  std::vector<std::string> files;  // of Locations
   std::vector<StateDecl> states;
   std::vector<StatePlacement> placements;  // one per state, in order
-  std::vector<Kernel> kernels;         // no two alike
+  std::vector<Kernel> kernels;             // no two alike
   std::vector<LoopEntry> entries;
   int64_t state_bytes = 0, arena_bytes = 0, scratch_bytes = 0;
 };

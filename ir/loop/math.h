@@ -1,12 +1,14 @@
 // Elementary functions in f32, each written once over an abstract builder `B`: codegen instantiates them to emit vector
-// code, the Loop interpreter on plain floats (ScalarMath). Both do the same operations in the same order: the same bits.
+// code, the Loop interpreter on plain floats (ScalarMath). Both do the same operations in the same order: the same
+// bits.
 //
-// Error: at most 2 ULP over the whole range, with fused and with separate multiply-add (tests/unit/ir/loop_math_test.cpp).
-// Infinities, NaN and signed zeros as in C99. Denormals count as zero, in and out (FTZ and DAZ are on).
+// Error: at most 2 ULP over the whole range, with fused and with separate multiply-add
+// (tests/unit/ir/loop_math_test.cpp). Infinities, NaN and signed zeros as in C99. Denormals count as zero, in and out
+// (FTZ and DAZ are on).
 //
 // B offers F (f32), I (32-bit integer), M (mask) and, all without side effects:
-//   f(float) i(uint32_t); add sub mul div (F and I alike, div only F); fma(x, y, z) = x*y + z, rounded twice if !fused();
-//   neg abs (sign bit only) sqrt; lt le gt ge eq (ordered) ne (unordered) of F; eq of I, ult of I (unsigned);
+//   f(float) i(uint32_t); add sub mul div (F and I alike, div only F); fma(x, y, z) = x*y + z, rounded twice if
+//   !fused(); neg abs (sign bit only) sqrt; lt le gt ge eq (ordered) ne (unordered) of F; eq of I, ult of I (unsigned);
 //   select(M, F, F) select(M, I, I); land lor lnot of M; bits(F) -> I, real(I) -> F (same bits);
 //   band bor bxor of I; shl lshr ashr of I by I (0 … 31); umulhi (upper half of the unsigned product);
 //   to_float(I) (signed) -> F; to_int(F) -> I (truncates; out of range and NaN give 0x80000000); fused() -> bool.
@@ -16,8 +18,8 @@
 //   min(a, b) = (a < b || a != a) ? a : b
 //   sign(x)   = x > 0 ? 1 : x < 0 ? -1 : 0     so 0 for NaN and for both zeros, as in PyTorch
 //   round     half to even; floor and round of a denormal give a zero of its sign (roundps with DAZ)
-//   compare   false with NaN, but `ne` true; cast to bool: x != 0; cast to integers: as to_int; to bf16: to nearest even
-//   neg, abs  the sign bit; select, load, store: bits unchanged, denormals kept
+//   compare   false with NaN, but `ne` true; cast to bool: x != 0; cast to integers: as to_int; to bf16: to nearest
+//   even neg, abs  the sign bit; select, load, store: bits unchanged, denormals kept
 #pragma once
 
 #include <cstddef>
@@ -132,8 +134,9 @@ Mantissa<B> split_exponent(B& b, typename B::F u) {
 // log(1 + f) + k ln 2.
 template <class B>
 typename B::F log_of(B& b, typename B::F f, typename B::F k) {
-  const auto p = horner(b, f, {0.333333105f, -0.249999866f, 0.200021446f, -0.166692168f, 0.14220053f, -0.123855755f, 0.118649162f,
-                               -0.117804743f, 0.0692126378f});
+  const auto p = horner(b, f,
+                        {0.333333105f, -0.249999866f, 0.200021446f, -0.166692168f, 0.14220053f, -0.123855755f,
+                         0.118649162f, -0.117804743f, 0.0692126378f});
   const auto square = b.mul(f, f);
   auto low = b.fma(b.mul(square, f), p, b.mul(k, b.f(-2.12194440e-4f)));
   low = b.fma(square, b.f(-0.5f), low);
@@ -173,7 +176,8 @@ template <class B>
 typename B::F tanh(B& b, typename B::F x) {
   const auto a = b.abs(x);
   const auto z = b.mul(x, x);
-  const auto p = horner(b, z, {-0.333333313f, 0.133332223f, -0.0539484583f, 0.0217087045f, -0.00819492247f, 0.00215744623f});
+  const auto p =
+      horner(b, z, {-0.333333313f, 0.133332223f, -0.0539484583f, 0.0217087045f, -0.00819492247f, 0.00215744623f});
   const auto small = b.fma(b.mul(z, a), p, a);
   const auto e = exp(b, b.add(a, a));
   const auto large = b.sub(b.f(1.0f), b.div(b.f(2.0f), b.add(e, b.f(1.0f))));
@@ -196,14 +200,16 @@ template <class B>
 typename B::F erf(B& b, typename B::F x) {
   const auto a = b.abs(x);
   const auto z = b.mul(x, x);
-  const auto p =
-      horner(b, z, {0.128379166f, -0.376126289f, 0.112836242f, -0.0268555842f, 0.00519192265f, -0.000804395066f, 7.97447065e-05f});
+  const auto p = horner(
+      b, z,
+      {0.128379166f, -0.376126289f, 0.112836242f, -0.0268555842f, 0.00519192265f, -0.000804395066f, 7.97447065e-05f});
   // a * p may flush where a is tiny and the sum is rounded twice.
   const auto small = b.select(b.lt(a, b.f(1e-6f)), b.mul(a, b.f(1.12837917f)), b.fma(a, p, a));
   const auto c = b.select(b.gt(a, b.f(4.0f)), b.f(4.0f), a);
   // -log(erfc(c)); at 4 the complement is below half an ULP of 1.
-  const auto q = horner(b, c, {-0.000175881869f, 1.12952089f, 0.633334458f, 0.108294211f, -0.0251288321f, 0.00417474471f,
-                               -0.000435249094f, 2.11658971e-05f});
+  const auto q = horner(b, c,
+                        {-0.000175881869f, 1.12952089f, 0.633334458f, 0.108294211f, -0.0251288321f, 0.00417474471f,
+                         -0.000435249094f, 2.11658971e-05f});
   const auto large = b.sub(b.f(1.0f), exp(b, b.neg(q)));
   return copysign(b, b.select(b.lt(a, b.f(0.92f)), small, large), x);
 }

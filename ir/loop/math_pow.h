@@ -36,7 +36,8 @@ Pair<B> product(B& b, Pair<B> x, Pair<B> y) {
   return exact_sum(b, p.high, b.add(p.low, cross));
 }
 
-// log2(x) of a positive, normal, finite x, to about 2^-35. With s = f / (2 + f): log2(1 + f) = 2/ln2 * (s + s^3/3 + s^5/5 + …).
+// log2(x) of a positive, normal, finite x, to about 2^-35. With s = f / (2 + f): log2(1 + f) = 2/ln2 * (s + s^3/3 +
+// s^5/5 + …).
 template <class B>
 Pair<B> log2_pair(B& b, typename B::F x) {
   const auto m = split_exponent(b, x);
@@ -69,7 +70,9 @@ typename B::F exp2_pair(B& b, Pair<B> p) {
   const auto low = b.select(inside, p.low, b.f(0.0f));
   const auto n = round_small(b, high);
   const auto r = b.add(b.sub(high, n.real), low);
-  const auto q = horner(b, r, {0.693147182f, 0.240226507f, 0.0555040576f, 0.00961808953f, 0.00133372121f, 0.000154412177f, 1.45117092e-05f});
+  const auto q = horner(
+      b, r,
+      {0.693147182f, 0.240226507f, 0.0555040576f, 0.00961808953f, 0.00133372121f, 0.000154412177f, 1.45117092e-05f});
   return scale(b, b.fma(r, q, b.f(1.0f)), n.integer);
 }
 

@@ -43,7 +43,8 @@ typename B::F normal(B& b, typename B::I bits) {
   const auto central = b.lt(w, b.f(erfinv_split));
   const auto t = b.select(central, b.sub(w, b.f(erfinv_central_shift)), b.sub(b.sqrt(w), b.f(erfinv_tail_shift)));
   auto p = b.select(central, b.f(erfinv_central[0]), b.f(erfinv_tail[0]));
-  for (size_t k = 1; k < erfinv_central.size(); ++k) p = b.fma(p, t, b.select(central, b.f(erfinv_central[k]), b.f(erfinv_tail[k])));
+  for (size_t k = 1; k < erfinv_central.size(); ++k)
+    p = b.fma(p, t, b.select(central, b.f(erfinv_central[k]), b.f(erfinv_tail[k])));
   return b.mul(b.mul(p, u), b.f(1.41421356f));
 }
 

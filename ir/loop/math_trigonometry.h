@@ -34,8 +34,8 @@ Window<B> two_over_pi_at(B& b, typename B::I offset) {
   return window;
 }
 
-// For |x| >= 1/2, finite. With |x| = m 2^(E-150): m times the 96-bit window of 2/pi whose first bit is worth 2 after the
-// scaling is |x| * 2/pi mod 4 in units of 2^-94.
+// For |x| >= 1/2, finite. With |x| = m 2^(E-150): m times the 96-bit window of 2/pi whose first bit is worth 2 after
+// the scaling is |x| * 2/pi mod 4 in units of 2^-94.
 template <class B>
 Angle<B> reduce_angle(B& b, typename B::F x) {
   const auto bits = b.band(b.bits(x), b.i(0x7fffffff));

@@ -40,9 +40,9 @@ std::vector<std::string> unique(const Table& table) {
 }  // namespace
 
 bool is_loop_keyword(std::string_view word) {
-  static constexpr std::string_view words[] = {
-      "for", "items", "store", "prefetch", "var",  "load", "mask",  "axis", "step", "in",  "inout", "out",
-      "over", "unroll", "inf",   "nan",      "site", "below", "of", "buf",  "zero", "valid", "kernel"};
+  static constexpr std::string_view words[] = {"for",  "items", "store", "prefetch", "var",  "load",   "mask",  "axis",
+                                               "step", "in",    "inout", "out",      "over", "unroll", "inf",   "nan",
+                                               "site", "below", "of",    "buf",      "zero", "valid",  "kernel"};
   return std::find(std::begin(words), std::end(words), word) != std::end(words);
 }
 
@@ -53,6 +53,8 @@ std::string as_identifier(std::string_view name) {
   return result;
 }
 
-LoopNames unique_names(const Kernel& kernel) { return {unique(kernel.vars), unique(kernel.values), unique(kernel.buffers)}; }
+LoopNames unique_names(const Kernel& kernel) {
+  return {unique(kernel.vars), unique(kernel.values), unique(kernel.buffers)};
+}
 
 }  // namespace nnc

@@ -65,7 +65,8 @@ bool LoopParser::buffer() {
     } while (accept(","));
     if (!expect(")")) return false;
   }
-  if (!buffers.emplace(buffer.name, BufferId(kernel.buffers.size())).second) return fail(fmt::format("a second buffer {}", buffer.name));
+  if (!buffers.emplace(buffer.name, BufferId(kernel.buffers.size())).second)
+    return fail(fmt::format("a second buffer {}", buffer.name));
   kernel.buffers.push_back(std::move(buffer));
   return true;
 }
@@ -100,11 +101,13 @@ bool LoopParser::reduction(Reduction& reduction) {
 }
 
 bool LoopParser::operation(LoopStmt& stmt) {
-  if (token().kind != LoopToken::name || !parse_loop_op(token().text, stmt.op)) return fail(fmt::format("'{}' is no operation", token().text));
+  if (token().kind != LoopToken::name || !parse_loop_op(token().text, stmt.op))
+    return fail(fmt::format("'{}' is no operation", token().text));
   next();
   if (stmt.op == LoopOp::compare) {
     bool found = false;
-    for (Comparison known : {Comparison::eq, Comparison::ne, Comparison::lt, Comparison::le, Comparison::gt, Comparison::ge}) {
+    for (Comparison known :
+         {Comparison::eq, Comparison::ne, Comparison::lt, Comparison::le, Comparison::gt, Comparison::ge}) {
       if (found || !accept(name_of(known))) continue;
       stmt.comparison = known;
       found = true;
@@ -142,7 +145,8 @@ bool LoopParser::type(LoopValue& value) {
 
 // What the type most likely is where it was left out.
 void LoopParser::infer(const LoopStmt& stmt, LoopValue& value) const {
-  value.vector = stmt.kind == LoopStmt::load || stmt.op == LoopOp::splat || stmt.op == LoopOp::within || stmt.op == LoopOp::index;
+  value.vector =
+      stmt.kind == LoopStmt::load || stmt.op == LoopOp::splat || stmt.op == LoopOp::within || stmt.op == LoopOp::index;
   if (stmt.kind == LoopStmt::load) {
     value.dtype = kernel[stmt.access.buffer].dtype;
     return;
@@ -221,7 +225,8 @@ bool LoopParser::counted(LoopStmt& stmt, int depth) {
     int64_t begin = 0, end = 0;
     VarId id;
     if (!this->name(name) || !expect("in") || !range(begin, end)) return false;
-    if (!declare(stmt.kind == LoopStmt::loop ? LoopVar::loop : LoopVar::item, std::move(name), begin, end, id)) return false;
+    if (!declare(stmt.kind == LoopStmt::loop ? LoopVar::loop : LoopVar::item, std::move(name), begin, end, id))
+      return false;
     stmt.vars.push_back(id);
   }
   if (stmt.kind == LoopStmt::items && (!expect("of") || !integer(stmt.inner_count))) return false;

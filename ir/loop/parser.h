@@ -1,5 +1,5 @@
-// The parser of Loop IR text: a recursive descent over tokens, where line breaks mean nothing and the first mistake ends it.
-// Internal to ir/loop. Every method but the tests returns false after a mistake.
+// The parser of Loop IR text: a recursive descent over tokens, where line breaks mean nothing and the first mistake
+// ends it. Internal to ir/loop. Every method but the tests returns false after a mistake.
 #pragma once
 
 #include <fmt/format.h>

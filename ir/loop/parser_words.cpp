@@ -9,7 +9,8 @@
 namespace nnc {
 
 bool LoopParser::name(std::string& result) {
-  if (token().kind != LoopToken::name || is_loop_keyword(token().text)) return fail(fmt::format("expected a name, found '{}'", token().text));
+  if (token().kind != LoopToken::name || is_loop_keyword(token().text))
+    return fail(fmt::format("expected a name, found '{}'", token().text));
   result = token().text;
   next();
   return true;
@@ -70,7 +71,8 @@ bool LoopParser::declare(LoopVar::Kind kind, std::string name, int64_t begin, in
 
 bool LoopParser::variable(VarId& id) {
   const auto entry = vars.find(token().text);
-  if (token().kind != LoopToken::name || entry == vars.end()) return fail(fmt::format("no variable is called '{}'", token().text));
+  if (token().kind != LoopToken::name || entry == vars.end())
+    return fail(fmt::format("no variable is called '{}'", token().text));
   id = entry->second;
   next();
   return true;
@@ -90,7 +92,8 @@ bool LoopParser::family(std::vector<VarId>& family) {
 
 bool LoopParser::use(ValueId& id) {
   const auto entry = values.find(token().text);
-  if (token().kind != LoopToken::name || entry == values.end()) return fail(fmt::format("no value is called '{}'", token().text));
+  if (token().kind != LoopToken::name || entry == values.end())
+    return fail(fmt::format("no value is called '{}'", token().text));
   id = entry->second;
   next();
   std::vector<VarId> indices;
@@ -111,11 +114,13 @@ bool LoopParser::term(Affine& sum, bool negative) {
     const std::string_view text = token().text;
     uint64_t size = 0;
     const auto [rest, problem] = std::from_chars(text.data(), text.data() + text.size(), size);
-    if (problem != std::errc() || rest != text.data() + text.size() || size > static_cast<uint64_t>(INT64_MAX) + (negative ? 1 : 0))
+    if (problem != std::errc() || rest != text.data() + text.size() ||
+        size > static_cast<uint64_t>(INT64_MAX) + (negative ? 1 : 0))
       return fail(fmt::format("'{}' is no index", text));
     factor = static_cast<int64_t>(negative ? 0 - size : size);
     next();
-    if (!accept("*")) return !__builtin_add_overflow(sum.constant, factor, &sum.constant) || fail("the index is too large");
+    if (!accept("*"))
+      return !__builtin_add_overflow(sum.constant, factor, &sum.constant) || fail("the index is too large");
   } else if (negative) {
     factor = -1;
   }
@@ -158,7 +163,8 @@ bool LoopParser::places(Locations& locations) {
     const std::string_view digits = colon == std::string_view::npos ? place : place.substr(colon + 1);
     Location location;
     const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), location.line);
-    if (problem != std::errc() || end != digits.data() + digits.size()) return fail(fmt::format("'{}' is no place", place));
+    if (problem != std::errc() || end != digits.data() + digits.size())
+      return fail(fmt::format("'{}' is no place", place));
     if (colon != std::string_view::npos) {
       const std::string_view file = place.substr(0, colon);
       const auto [stop, wrong] = std::from_chars(file.data(), file.data() + file.size(), location.file);

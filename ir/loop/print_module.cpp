@@ -6,9 +6,10 @@ namespace nnc {
 namespace {
 
 std::string text_of(const StatePlacement& placement, const LoopModule& module) {
-  const StateDecl* state = placement.state.value < module.states.size() ? &module.states[placement.state.value] : nullptr;
-  std::string text = fmt::format("  state \"{}\" : {} @{} {}", state ? state->name : "?", state ? to_string(state->type) : "?",
-                                 placement.offset, placement.bytes);
+  const StateDecl* state =
+      placement.state.value < module.states.size() ? &module.states[placement.state.value] : nullptr;
+  std::string text = fmt::format("  state \"{}\" : {} @{} {}", state ? state->name : "?",
+                                 state ? to_string(state->type) : "?", placement.offset, placement.bytes);
   for (const StatePlacement::Factor& factor : placement.factors)
     text += fmt::format(" (d{}/{}%{})*{}", factor.axis, factor.divisor, factor.extent, factor.stride);
   return text + "\n";
@@ -26,7 +27,8 @@ std::string text_of(const KernelCall& call, const LoopModule& module, const Loop
   std::string text = fmt::format("      {} items={}(", kernel ? kernel->name : "?", kernel ? kernel->items : 0);
   for (size_t index = 0; index < call.buffers.size(); ++index) {
     const bool known = kernel != nullptr && index < kernel->buffers.size();
-    text += fmt::format("{}{} = {}", index == 0 ? "" : ", ", known ? kernel->buffers[index].name : "?", text_of(call.buffers[index], entry));
+    text += fmt::format("{}{} = {}", index == 0 ? "" : ", ", known ? kernel->buffers[index].name : "?",
+                        text_of(call.buffers[index], entry));
   }
   return text + ")\n";
 }
@@ -47,8 +49,8 @@ std::string text_of(const LoopEntry& entry, const LoopModule& module) {
 }  // namespace
 
 std::string print(const LoopModule& module) {
-  std::string text = fmt::format("module {} target={} state={} arena={} scratch={} {{\n", module.name, module.target.name,
-                                 module.state_bytes, module.arena_bytes, module.scratch_bytes);
+  std::string text = fmt::format("module {} target={} state={} arena={} scratch={} {{\n", module.name,
+                                 module.target.name, module.state_bytes, module.arena_bytes, module.scratch_bytes);
   for (const StatePlacement& placement : module.placements) text += text_of(placement, module);
   for (const LoopEntry& entry : module.entries) text += text_of(entry, module);
   text += "}\n";

@@ -8,7 +8,8 @@
 namespace nnc {
 namespace {
 
-// Per variable its place in the text: terms of an index are printed, and so numbered when read, in the order of binding.
+// Per variable its place in the text: terms of an index are printed, and so numbered when read, in the order of
+// binding.
 void rank_vars(const std::vector<LoopStmt>& body, std::vector<size_t>& rank, size_t& next) {
   for (const LoopStmt& stmt : body) {
     for (VarId id : stmt.vars) {
@@ -31,7 +32,9 @@ struct Printer {
 
   std::string affine(const Affine& a) const;
   std::string value(ValueId id) const;
-  std::string operand(const LoopOperand& operand) const { return operand.value ? value(operand.value) : fmt::format("{}", operand.literal); }
+  std::string operand(const LoopOperand& operand) const {
+    return operand.value ? value(operand.value) : fmt::format("{}", operand.literal);
+  }
   std::string operation(const LoopStmt& stmt) const;
   std::string place(const Access& access) const;
   std::string options(const Access& access) const;
@@ -55,7 +58,8 @@ std::string Printer::affine(const Affine& a) const {
     }
   };
   auto terms = a.terms;
-  std::stable_sort(terms.begin(), terms.end(), [&](const auto& x, const auto& y) { return rank[x.first.value] < rank[y.first.value]; });
+  std::stable_sort(terms.begin(), terms.end(),
+                   [&](const auto& x, const auto& y) { return rank[x.first.value] < rank[y.first.value]; });
   for (const auto& [var, coefficient] : terms) add(coefficient, names.vars[var.value]);
   if (a.constant != 0 || a.terms.empty()) add(a.constant, "");
   return sum;
@@ -69,7 +73,8 @@ std::string Printer::value(ValueId id) const {
 }
 
 std::string Printer::type(const LoopValue& value) const {
-  return value.vector ? fmt::format("{}x{}", name_of(value.dtype), kernel.target.lanes) : std::string(name_of(value.dtype));
+  return value.vector ? fmt::format("{}x{}", name_of(value.dtype), kernel.target.lanes)
+                      : std::string(name_of(value.dtype));
 }
 
 std::string Printer::place(const Access& access) const {
@@ -109,9 +114,11 @@ std::string Printer::locations(const Locations& locations) const {
 std::string Printer::operation(const LoopStmt& stmt) const {
   std::string result{name_of(stmt.op)};
   if (stmt.op == LoopOp::compare) result += fmt::format(" {}", name_of(stmt.comparison));
-  if (stmt.op == LoopOp::fold) result += fmt::format(" {} over {}", name_of(stmt.reduction), names.vars[stmt.over.value]);
+  if (stmt.op == LoopOp::fold)
+    result += fmt::format(" {} over {}", name_of(stmt.reduction), names.vars[stmt.over.value]);
   if (stmt.op == LoopOp::lanes) result += fmt::format(" {}", name_of(stmt.reduction));
-  if (stmt.op == LoopOp::index || stmt.op == LoopOp::within) result += fmt::format(" {} step {}", affine(stmt.affine), stmt.lane_step);
+  if (stmt.op == LoopOp::index || stmt.op == LoopOp::within)
+    result += fmt::format(" {} step {}", affine(stmt.affine), stmt.lane_step);
   if (stmt.op == LoopOp::within) result += fmt::format(" in {}..{}", stmt.low, stmt.high);
   for (const LoopOperand& o : stmt.operands) result += " " + operand(o);
   if (stmt.op == LoopOp::philox) result += fmt::format(" site {}", stmt.site);
@@ -125,14 +132,16 @@ std::string Printer::simple(const LoopStmt& stmt) const {
     case LoopStmt::define:
       return fmt::format("{}{} = {} : {}", kernel[stmt.value].is_var ? "var " : "", value(stmt.value), operation(stmt),
                          type(kernel[stmt.value]));
-    case LoopStmt::assign: return fmt::format("{} := {}", value(stmt.value), operation(stmt));
+    case LoopStmt::assign:
+      return fmt::format("{} := {}", value(stmt.value), operation(stmt));
     case LoopStmt::load:
-      return fmt::format("{}{} = load {}{} : {}", kernel[stmt.value].is_var ? "var " : "", value(stmt.value), place(stmt.access),
-                         options(stmt.access), type(kernel[stmt.value]));
+      return fmt::format("{}{} = load {}{} : {}", kernel[stmt.value].is_var ? "var " : "", value(stmt.value),
+                         place(stmt.access), options(stmt.access), type(kernel[stmt.value]));
     case LoopStmt::store:
       return fmt::format("store {} {}{}", place(stmt.access), stmt.operands.empty() ? "?" : operand(stmt.operands[0]),
                          options(stmt.access));
-    default: return fmt::format("prefetch {}{}", place(stmt.access), options(stmt.access));
+    default:
+      return fmt::format("prefetch {}{}", place(stmt.access), options(stmt.access));
   }
 }
 
@@ -164,7 +173,8 @@ void Printer::block(const LoopStmt& stmt, int depth) {
     }
   }
   if (stmt.kind != LoopStmt::unroll) {
-    for (VarId id : stmt.vars) text += fmt::format(" {} in {}..{}", names.vars[id.value], kernel[id].begin, kernel[id].end);
+    for (VarId id : stmt.vars)
+      text += fmt::format(" {} in {}..{}", names.vars[id.value], kernel[id].begin, kernel[id].end);
     if (stmt.kind == LoopStmt::items) text += fmt::format(" of {}", stmt.inner_count);
     if (stmt.kind == LoopStmt::loop && stmt.copies != 1) text += fmt::format(" unroll {}", stmt.copies);
     text += " ";
@@ -190,12 +200,13 @@ void Printer::body(const std::vector<LoopStmt>& stmts, int depth) {
 std::string Printer::buffer(BufferId id) const {
   const LoopBuffer& buffer = kernel[id];
   static constexpr std::string_view modes[] = {"in", "out", "inout"};
-  std::string result = fmt::format("  buf {} : {}[{}] {}", names.buffers[id.value], name_of(buffer.dtype), fmt::join(buffer.dims, ","),
-                                   modes[buffer.mode]);
+  std::string result = fmt::format("  buf {} : {}[{}] {}", names.buffers[id.value], name_of(buffer.dtype),
+                                   fmt::join(buffer.dims, ","), modes[buffer.mode]);
   if (buffer.zero) result += " zero";
   std::string valid;
   for (size_t axis = 0; axis < buffer.valid.size() && axis < buffer.dims.size(); ++axis) {
-    if (buffer.valid[axis] != buffer.dims[axis]) valid += fmt::format("{}d{}<{}", valid.empty() ? "" : ",", axis, buffer.valid[axis]);
+    if (buffer.valid[axis] != buffer.dims[axis])
+      valid += fmt::format("{}d{}<{}", valid.empty() ? "" : ",", axis, buffer.valid[axis]);
   }
   return result + (valid.empty() ? "" : " valid(" + valid + ")") + "\n";
 }
@@ -206,7 +217,8 @@ std::string print(const Kernel& kernel, std::span<const std::string> files) {
   Printer printer{kernel, files, unique_names(kernel), std::vector<size_t>(kernel.vars.size(), SIZE_MAX)};
   size_t bound = 0;
   rank_vars(kernel.body, printer.rank, bound);
-  printer.text = fmt::format("kernel {} target={} v={}", as_identifier(kernel.name), kernel.target.name, kernel.target.lanes);
+  printer.text =
+      fmt::format("kernel {} target={} v={}", as_identifier(kernel.name), kernel.target.name, kernel.target.lanes);
   Target known;
   parse_target(kernel.target.name, known);
   if (kernel.target.registers != known.registers) printer.text += fmt::format(" registers={}", kernel.target.registers);

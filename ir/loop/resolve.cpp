@@ -18,7 +18,9 @@ struct Resolver {
   void place_values();
   ValueRef ref(ValueId id) const;
   ValueRef literal(double value, DType dtype);
-  ValueRef operand(const LoopOperand& operand, DType dtype) { return operand.value ? ref(operand.value) : literal(operand.literal, dtype); }
+  ValueRef operand(const LoopOperand& operand, DType dtype) {
+    return operand.value ? ref(operand.value) : literal(operand.literal, dtype);
+  }
   Sum sum(const Affine& affine, int64_t factor = 1) const;
   DType literal_dtype(const LoopStmt& stmt, size_t position) const;
   void run_block(const LoopStmt& stmt, Step& step);
@@ -87,14 +89,21 @@ DType Resolver::literal_dtype(const LoopStmt& stmt, size_t position) const {
 StepFunction Resolver::function(const LoopStmt& stmt, DType dtype) const {
   const bool fused = kernel.target.fma;
   switch (stmt.op) {
-    case LoopOp::compare: return compare_function(stmt.comparison, literal_dtype(stmt, 0));
-    case LoopOp::select: return select_function(dtype);
-    case LoopOp::cast: return cast_function(literal_dtype(stmt, 0), dtype);
+    case LoopOp::compare:
+      return compare_function(stmt.comparison, literal_dtype(stmt, 0));
+    case LoopOp::select:
+      return select_function(dtype);
+    case LoopOp::cast:
+      return cast_function(literal_dtype(stmt, 0), dtype);
     case LoopOp::splat:
-    case LoopOp::detach: return copy_function(dtype);
-    case LoopOp::fold: return fold_function(stmt.reduction, dtype);
-    case LoopOp::lanes: return lanes_function(stmt.reduction, dtype);
-    default: break;
+    case LoopOp::detach:
+      return copy_function(dtype);
+    case LoopOp::fold:
+      return fold_function(stmt.reduction, dtype);
+    case LoopOp::lanes:
+      return lanes_function(stmt.reduction, dtype);
+    default:
+      break;
   }
   const StepFunction other = other_function(stmt.op, dtype, fused);
   return other != nullptr ? other : arithmetic_function(stmt.op, dtype, fused);
@@ -192,11 +201,17 @@ Step Resolver::statement(const LoopStmt& stmt) {
   step.stmt = &stmt;
   switch (stmt.kind) {
     case LoopStmt::define:
-    case LoopStmt::assign: operation(stmt, step); break;
+    case LoopStmt::assign:
+      operation(stmt, step);
+      break;
     case LoopStmt::load:
-    case LoopStmt::store: access(stmt, step); break;
-    case LoopStmt::prefetch: break;
-    default: run_block(stmt, step);
+    case LoopStmt::store:
+      access(stmt, step);
+      break;
+    case LoopStmt::prefetch:
+      break;
+    default:
+      run_block(stmt, step);
   }
   return step;
 }
@@ -221,7 +236,8 @@ ResolvedKernel resolve(const Kernel& kernel) {
 }
 
 void run(const ResolvedKernel& kernel, std::span<void* const> buffers, int64_t lo, int64_t hi, const AccessLog* log) {
-  NNC_CHECK(buffers.size() == kernel.kernel->buffers.size(), "{} takes {} buffers", kernel.kernel->name, kernel.kernel->buffers.size());
+  NNC_CHECK(buffers.size() == kernel.kernel->buffers.size(), "{} takes {} buffers", kernel.kernel->name,
+            kernel.kernel->buffers.size());
   std::vector<std::byte> storage = kernel.initial;
   std::vector<int64_t> vars(kernel.kernel->vars.size());
   std::vector<std::byte*> bases;

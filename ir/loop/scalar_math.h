@@ -1,4 +1,5 @@
-// The builder of ir/loop/math.h on plain floats: the Loop interpreter's. Runs under FlushDenormals, as native code does.
+// The builder of ir/loop/math.h on plain floats: the Loop interpreter's. Runs under FlushDenormals, as native code
+// does.
 #pragma once
 
 #include <immintrin.h>

@@ -16,8 +16,8 @@ std::string print(const LoopModule& module);
 // Reads what print(Kernel) wrote. Returns "" or "line N: what is wrong".
 std::string parse_kernel(std::string_view text, Kernel& kernel);
 
-// Every broken rule, one line each, naming the statement's value or buffer and the rule: "b: L2: index 1 reaches 65 of 64".
-// Rules L1 … L8 as documented in verifier.cpp.
+// Every broken rule, one line each, naming the statement's value or buffer and the rule: "b: L2: index 1 reaches 65 of
+// 64". Rules L1 … L8 as documented in verifier.cpp.
 std::vector<std::string> verify(const Kernel& kernel);
 std::vector<std::string> verify(const LoopModule& module);
 
@@ -29,8 +29,9 @@ void interpret(const Kernel& kernel, std::span<void* const> buffers, int64_t lo,
 void interpret(const LoopModule& module, const LoopEntry& entry, void* state, void* arena, void* scratch,
                std::span<void* const> io, int64_t threads = 1);
 
-// As above, with an owner for each byte and phase: reports every byte that one thread writes and another touches in the same phase.
-std::vector<std::string> find_races(const LoopModule& module, const LoopEntry& entry, void* state, void* arena, void* scratch,
-                                    std::span<void* const> io, int64_t threads);
+// As above, with an owner for each byte and phase: reports every byte that one thread writes and another touches in the
+// same phase.
+std::vector<std::string> find_races(const LoopModule& module, const LoopEntry& entry, void* state, void* arena,
+                                    void* scratch, std::span<void* const> io, int64_t threads);
 
 }  // namespace nnc

@@ -1,15 +1,18 @@
 // The rules of a kernel:
-//   L0  ids, counts and types agree: operands of one element type, vectors where an operand is one, integers as indices.
-//   L1  bounds are constant and of the right kind; an index uses variables that are bound here; `items` occurs, not nested.
-//   L2  every access is in bounds by interval arithmetic, the lanes that a `within` mask lets through counting only.
+//   L0  ids, counts and types agree: operands of one element type, vectors where an operand is one, integers as
+//   indices. L1  bounds are constant and of the right kind; an index uses variables that are bound here; `items`
+//   occurs, not nested. L2  every access is in bounds by interval arithmetic, the lanes that a `within` mask lets
+//   through counting only.
 //       An index with a dynamic part is in bounds by its type (i32<n> of the Graph) and not checked here.
 //   L3  lanes outside `valid` are not read, unless the buffer is `zero` or a mask keeps them out.
-//   L4  a value is defined once, under exactly the unrolled indices of its family, before its uses and in a block that encloses
-//       them; only a `var` is assigned; a family is used where its indices are bound (fold: all but the one folded over).
-//   L5  an `in` buffer is not stored to, an `out` buffer not loaded from; an `inout` element is loaded before it is stored.
-//   L6  buffers of one call do not overlap, unless both are only read (module).
-//   L7  a reduction says its order: fold and lanes take sum, prod, max and min, and never the whole of nothing.
-//   L8  threads do not occur: what is stored outside `items`, and so by every thread, is scratch (module).
+//   L4  a value is defined once, under exactly the unrolled indices of its family, before its uses and in a block that
+//   encloses
+//       them; only a `var` is assigned; a family is used where its indices are bound (fold: all but the one folded
+//       over).
+//   L5  an `in` buffer is not stored to, an `out` buffer not loaded from; an `inout` element is loaded before it is
+//   stored. L6  buffers of one call do not overlap, unless both are only read (module). L7  a reduction says its order:
+//   fold and lanes take sum, prod, max and min, and never the whole of nothing. L8  threads do not occur: what is
+//   stored outside `items`, and so by every thread, is scratch (module).
 // And of a module: bindings lie inside their segments, at multiples of 64 bytes, one for each buffer, of fitting size.
 #include "ir/loop/verifier.h"
 
@@ -30,10 +33,13 @@ std::string LoopChecker::who(const LoopStmt& stmt) const {
   switch (stmt.kind) {
     case LoopStmt::define:
     case LoopStmt::assign:
-    case LoopStmt::load: return kernel[stmt.value].name;
+    case LoopStmt::load:
+      return kernel[stmt.value].name;
     case LoopStmt::store:
-    case LoopStmt::prefetch: return kernel[stmt.access.buffer].name;
-    default: return stmt.vars.empty() ? "block" : kernel[stmt.vars.back()].name;
+    case LoopStmt::prefetch:
+      return kernel[stmt.access.buffer].name;
+    default:
+      return stmt.vars.empty() ? "block" : kernel[stmt.vars.back()].name;
   }
 }
 
@@ -63,9 +69,12 @@ void Walk::affine(const Affine& affine, const LoopStmt& stmt) {
 void Walk::use(ValueId id, const LoopStmt& stmt, VarId folded) {
   const LoopValue& value = kernel[id];
   if (state[id.value] != visible)
-    report(who(stmt), "L4", fmt::format("{} is {}", value.name, state[id.value] == gone ? "used outside of its block" : "used before it is defined"));
+    report(who(stmt), "L4",
+           fmt::format("{} is {}", value.name,
+                       state[id.value] == gone ? "used outside of its block" : "used before it is defined"));
   for (VarId index : value.family) {
-    if (index != folded && !bound[index.value]) report(who(stmt), "L4", fmt::format("{} is used where {} is not bound", value.name, kernel[index].name));
+    if (index != folded && !bound[index.value])
+      report(who(stmt), "L4", fmt::format("{} is used where {} is not bound", value.name, kernel[index].name));
   }
 }
 
@@ -74,8 +83,12 @@ void Walk::fold(const LoopStmt& stmt) {
   if (!operand.value) return;
   const auto& family = kernel[operand.value].family;
   const bool belongs = std::find(family.begin(), family.end(), stmt.over) != family.end();
-  if (!belongs) report(who(stmt), "L4", fmt::format("{} is not folded over {}: it has no such index", kernel[operand.value].name, kernel[stmt.over].name));
-  if (bound[stmt.over.value]) report(who(stmt), "L4", fmt::format("a fold over {}, which is bound here", kernel[stmt.over].name));
+  if (!belongs)
+    report(who(stmt), "L4",
+           fmt::format("{} is not folded over {}: it has no such index", kernel[operand.value].name,
+                       kernel[stmt.over].name));
+  if (bound[stmt.over.value])
+    report(who(stmt), "L4", fmt::format("a fold over {}, which is bound here", kernel[stmt.over].name));
 }
 
 void Walk::uses(const LoopStmt& stmt) {
@@ -109,7 +122,9 @@ void Walk::define(const LoopStmt& stmt) {
   if (value.family != unrolled) {
     std::string indices;
     for (VarId id : unrolled) indices += " " + kernel[id].name;
-    report(value.name, "L4", fmt::format("its family is not the unrolled indices around its definition:{}", indices.empty() ? " none" : indices));
+    report(value.name, "L4",
+           fmt::format("its family is not the unrolled indices around its definition:{}",
+                       indices.empty() ? " none" : indices));
   }
   state[stmt.value.value] = visible;
   definition[stmt.value.value] = &stmt;
@@ -123,7 +138,8 @@ void Walk::statement(const LoopStmt& stmt) {
   }
   uses(stmt);
   check_types(*this, stmt);
-  if (stmt.kind == LoopStmt::load || stmt.kind == LoopStmt::store || stmt.kind == LoopStmt::prefetch) check_access(*this, stmt);
+  if (stmt.kind == LoopStmt::load || stmt.kind == LoopStmt::store || stmt.kind == LoopStmt::prefetch)
+    check_access(*this, stmt);
   if (stmt.kind == LoopStmt::define || stmt.kind == LoopStmt::assign || stmt.kind == LoopStmt::load) define(stmt);
 }
 
@@ -139,20 +155,25 @@ void Walk::items_header(const LoopStmt& stmt) {
   if (inner.begin < 0 || inner.end > stmt.inner_count)
     report(inner.name, "L1", fmt::format("{}..{} of {} items", inner.begin, inner.end, stmt.inner_count));
   const int64_t outer = stmt.vars.size() == 2 ? kernel[stmt.vars[0]].end : 1;
-  if (stmt.vars.size() == 2 && kernel[stmt.vars[0]].begin < 0) report(kernel[stmt.vars[0]].name, "L1", "a negative item");
+  if (stmt.vars.size() == 2 && kernel[stmt.vars[0]].begin < 0)
+    report(kernel[stmt.vars[0]].name, "L1", "a negative item");
   if (static_cast<__int128>(outer) * stmt.inner_count > kernel.items)
     report(inner.name, "L1", fmt::format("{} x {} items in a grid of {}", outer, stmt.inner_count, kernel.items));
 }
 
 void Walk::block_header(const LoopStmt& stmt) {
   static constexpr std::string_view kinds[] = {"loop", "item", "unrolled"};
-  const LoopVar::Kind wanted = stmt.kind == LoopStmt::loop ? LoopVar::loop : stmt.kind == LoopStmt::items ? LoopVar::item : LoopVar::unroll;
+  const LoopVar::Kind wanted = stmt.kind == LoopStmt::loop    ? LoopVar::loop
+                               : stmt.kind == LoopStmt::items ? LoopVar::item
+                                                              : LoopVar::unroll;
   if (stmt.kind == LoopStmt::items) items_header(stmt);
   if (stmt.kind == LoopStmt::loop && stmt.vars.size() != 1) report(who(stmt), "L1", "a loop has one variable");
   if (stmt.kind == LoopStmt::unroll && stmt.vars.empty()) report(who(stmt), "L1", "an unrolled block has a variable");
-  if (stmt.kind == LoopStmt::loop && stmt.copies < 1) report(who(stmt), "L1", fmt::format("unrolled {} times", stmt.copies));
+  if (stmt.kind == LoopStmt::loop && stmt.copies < 1)
+    report(who(stmt), "L1", fmt::format("unrolled {} times", stmt.copies));
   for (VarId id : stmt.vars) {
-    if (kernel[id].kind != wanted) report(kernel[id].name, "L1", fmt::format("a {} variable as {} variable", kinds[kernel[id].kind], kinds[wanted]));
+    if (kernel[id].kind != wanted)
+      report(kernel[id].name, "L1", fmt::format("a {} variable as {} variable", kinds[kernel[id].kind], kinds[wanted]));
     if (bound[id.value]) report(kernel[id].name, "L1", "bound twice");
   }
 }

@@ -15,15 +15,15 @@ struct LoopChecker {
 
   const Kernel& kernel;
   std::vector<std::string>& errors;
-  std::vector<bool> bound = {};                       // per variable
-  std::vector<State> state = {};                      // per value
-  std::vector<const LoopStmt*> definition = {};       // per value, once defined
-  std::vector<VarId> unrolled = {};                   // enclosing unrolled indices, outermost first
-  std::vector<std::vector<ValueId>> scopes = {};      // per open block that ends lives: what it defines
+  std::vector<bool> bound = {};                   // per variable
+  std::vector<State> state = {};                  // per value
+  std::vector<const LoopStmt*> definition = {};   // per value, once defined
+  std::vector<VarId> unrolled = {};               // enclosing unrolled indices, outermost first
+  std::vector<std::vector<ValueId>> scopes = {};  // per open block that ends lives: what it defines
   bool in_items = false;
   bool has_items = false;
-  bool never_runs = false;                            // inside an empty range: nothing is accessed
-  std::vector<const LoopStmt*> stores = {};           // of the current straight run of statements
+  bool never_runs = false;                   // inside an empty range: nothing is accessed
+  std::vector<const LoopStmt*> stores = {};  // of the current straight run of statements
 
   // "b: L2: …"
   void report(std::string_view who, std::string_view rule, std::string_view what);

@@ -22,7 +22,8 @@ Interval meet(Interval a, Interval b) { return {std::max(a.low, b.low), std::min
 
 Interval interval_of(const Kernel& kernel, const Affine& affine) {
   Interval sum{affine.constant, affine.constant};
-  for (const auto& [id, coefficient] : affine.terms) sum = sum + times({kernel[id].begin, kernel[id].end - 1}, coefficient);
+  for (const auto& [id, coefficient] : affine.terms)
+    sum = sum + times({kernel[id].begin, kernel[id].end - 1}, coefficient);
   return sum;
 }
 
@@ -31,7 +32,8 @@ Interval lanes_of(const Kernel& kernel, bool vector) { return {0, vector ? kerne
 // The `within`s that all must hold for a lane to be on.
 void collect_conditions(const LoopChecker& checker, ValueId mask, int depth, std::vector<const LoopStmt*>& conditions) {
   const LoopStmt* definition = checker.definition[mask.value];
-  if (definition == nullptr || definition->kind != LoopStmt::define || checker.kernel[mask].is_var || depth > 16) return;
+  if (definition == nullptr || definition->kind != LoopStmt::define || checker.kernel[mask].is_var || depth > 16)
+    return;
   if (definition->op == LoopOp::within) conditions.push_back(definition);
   if (definition->op == LoopOp::detach || definition->op == LoopOp::splat || definition->op == LoopOp::logical_and) {
     for (const LoopOperand& operand : definition->operands) {
@@ -40,8 +42,10 @@ void collect_conditions(const LoopChecker& checker, ValueId mask, int depth, std
   }
 }
 
-// What a lane that is on says of affine + lane * step: with sign * (the mask's index) taken off, the rest is an interval.
-Interval refine(const Kernel& kernel, Interval plain, const Affine& affine, Wide step, const LoopStmt& condition, bool vector) {
+// What a lane that is on says of affine + lane * step: with sign * (the mask's index) taken off, the rest is an
+// interval.
+Interval refine(const Kernel& kernel, Interval plain, const Affine& affine, Wide step, const LoopStmt& condition,
+                bool vector) {
   const bool mask_vector = kernel[condition.value].vector;
   for (int64_t sign : {1, -1}) {
     const Affine rest = affine + condition.affine * -sign;
@@ -53,7 +57,8 @@ Interval refine(const Kernel& kernel, Interval plain, const Affine& affine, Wide
 }
 
 // Values an index takes in lanes that are on; low > high where there are none.
-Interval reach(const LoopChecker& checker, const LoopStmt& stmt, size_t axis, const std::vector<const LoopStmt*>& conditions) {
+Interval reach(const LoopChecker& checker, const LoopStmt& stmt, size_t axis,
+               const std::vector<const LoopStmt*>& conditions) {
   const Kernel& kernel = checker.kernel;
   const Access& access = stmt.access;
   const bool vector = is_vector_access(kernel, stmt);
@@ -84,7 +89,9 @@ void check_bounds(LoopChecker& checker, const LoopStmt& stmt, const std::vector<
       const int64_t worst = static_cast<int64_t>(low < 0 ? low : high);
       checker.report(who, "L2", fmt::format("index {} of {} reaches {} of {}", axis, buffer.name, worst, extent));
     } else if (stmt.kind == LoopStmt::load && !buffer.zero && !buffer.valid.empty() && high >= buffer.valid[axis]) {
-      checker.report(who, "L3", fmt::format("index {} of {} reads {}, valid are {}", axis, buffer.name, static_cast<int64_t>(high), buffer.valid[axis]));
+      checker.report(who, "L3",
+                     fmt::format("index {} of {} reads {}, valid are {}", axis, buffer.name, static_cast<int64_t>(high),
+                                 buffer.valid[axis]));
     }
   }
 }
@@ -97,7 +104,8 @@ void check_mode(LoopChecker& checker, const LoopStmt& stmt) {
     return;
   }
   if (stmt.kind != LoopStmt::load) return;
-  if (buffer.mode == LoopBuffer::out) checker.report(checker.who(stmt), "L5", fmt::format("loads from {}, which is `out`", buffer.name));
+  if (buffer.mode == LoopBuffer::out)
+    checker.report(checker.who(stmt), "L5", fmt::format("loads from {}, which is `out`", buffer.name));
   for (const LoopStmt* store : checker.stores) {
     if (store->access.buffer == stmt.access.buffer && store->access.indices == stmt.access.indices)
       checker.report(checker.who(stmt), "L5", fmt::format("loads from {} what was just stored there", buffer.name));

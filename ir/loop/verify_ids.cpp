@@ -30,7 +30,8 @@ void IdChecker::table() {
   require(lanes == 4 || lanes == 8 || lanes == 16, kernel.name, fmt::format("a vector of {} lanes", lanes));
   require(kernel.items >= 0 && moderate(kernel.items), kernel.name, "the number of items");
   for (const LoopVar& var : kernel.vars) {
-    require(moderate(var.begin) && moderate(var.end) && var.begin <= var.end, var.name, fmt::format("range {}..{}", var.begin, var.end));
+    require(moderate(var.begin) && moderate(var.end) && var.begin <= var.end, var.name,
+            fmt::format("range {}..{}", var.begin, var.end));
     require(var.kind != LoopVar::unroll || var.end - var.begin <= 4096, var.name, "unrolled more than 4096 times");
   }
   for (const LoopValue& value : kernel.values) {
@@ -38,7 +39,8 @@ void IdChecker::table() {
     for (VarId id : value.family) {
       require(known(id), value.name, "a family of an unknown variable");
       if (!known(id)) continue;
-      require(kernel[id].kind == LoopVar::unroll, value.name, fmt::format("a family over {}, which is not unrolled", kernel[id].name));
+      require(kernel[id].kind == LoopVar::unroll, value.name,
+              fmt::format("a family over {}, which is not unrolled", kernel[id].name));
       members = members > 65536 ? members : members * (kernel[id].end - kernel[id].begin);
     }
     require(members <= 65536, value.name, "a family of more than 65536 members");
@@ -50,9 +52,11 @@ void IdChecker::table() {
       elements = elements > kLargest ? elements : elements * extent;
     }
     require(elements <= kLargest, buffer.name, "more than 2^40 elements");
-    require(buffer.valid.empty() || buffer.valid.size() == buffer.dims.size(), buffer.name, "`valid` has another rank than the buffer");
+    require(buffer.valid.empty() || buffer.valid.size() == buffer.dims.size(), buffer.name,
+            "`valid` has another rank than the buffer");
     for (size_t axis = 0; axis < buffer.valid.size() && axis < buffer.dims.size(); ++axis)
-      require(buffer.valid[axis] >= 0 && buffer.valid[axis] <= buffer.dims[axis], buffer.name, fmt::format("valid extent of axis {}", axis));
+      require(buffer.valid[axis] >= 0 && buffer.valid[axis] <= buffer.dims[axis], buffer.name,
+              fmt::format("valid extent of axis {}", axis));
   }
 }
 
@@ -73,7 +77,8 @@ void IdChecker::access(const LoopStmt& stmt, std::string_view who) {
   if (access.buffer.value >= kernel.buffers.size()) return;
   const size_t rank = kernel[access.buffer].dims.size();
   require(access.indices.size() == rank, who, fmt::format("{} indices into {} axes", access.indices.size(), rank));
-  require(access.lane_axis >= -1 && access.lane_axis < static_cast<int64_t>(rank), who, fmt::format("lanes along axis {}", access.lane_axis));
+  require(access.lane_axis >= -1 && access.lane_axis < static_cast<int64_t>(rank), who,
+          fmt::format("lanes along axis {}", access.lane_axis));
   require(moderate(access.lane_step), who, fmt::format("lane step {}", access.lane_step));
   require(!access.mask || known(access.mask), who, "an unknown mask");
   for (const Access::Index& index : access.indices) {
@@ -84,10 +89,12 @@ void IdChecker::access(const LoopStmt& stmt, std::string_view who) {
 
 void IdChecker::statement(const LoopStmt& stmt, int depth) {
   const bool has_value = stmt.kind == LoopStmt::define || stmt.kind == LoopStmt::assign || stmt.kind == LoopStmt::load;
-  const bool has_access = stmt.kind == LoopStmt::load || stmt.kind == LoopStmt::store || stmt.kind == LoopStmt::prefetch;
+  const bool has_access =
+      stmt.kind == LoopStmt::load || stmt.kind == LoopStmt::store || stmt.kind == LoopStmt::prefetch;
   std::string who = "statement";
   if (has_value && known(stmt.value)) who = kernel[stmt.value].name;
-  if (!has_value && has_access && stmt.access.buffer.value < kernel.buffers.size()) who = kernel[stmt.access.buffer].name;
+  if (!has_value && has_access && stmt.access.buffer.value < kernel.buffers.size())
+    who = kernel[stmt.access.buffer].name;
   require(depth <= kDeepest, who, "nested too deeply");
   if (depth > kDeepest) return;
   require(!has_value || known(stmt.value), who, "an unknown value");
@@ -96,13 +103,15 @@ void IdChecker::statement(const LoopStmt& stmt, int depth) {
   if (operates) {
     require(static_cast<size_t>(stmt.op) <= static_cast<size_t>(LoopOp::integer), who, "an unknown operation");
     if (static_cast<size_t>(stmt.op) > static_cast<size_t>(LoopOp::integer)) return;
-    require(static_cast<int>(stmt.operands.size()) == arity_of(stmt.op), who, fmt::format("{} takes {} operands", name_of(stmt.op), arity_of(stmt.op)));
+    require(static_cast<int>(stmt.operands.size()) == arity_of(stmt.op), who,
+            fmt::format("{} takes {} operands", name_of(stmt.op), arity_of(stmt.op)));
     affine(stmt.affine, who);
     require(moderate(stmt.lane_step) && moderate(stmt.low) && moderate(stmt.high), who, "a bound is out of proportion");
     require(stmt.op != LoopOp::fold || known(stmt.over), who, "a fold over an unknown variable");
   }
   require(stmt.kind != LoopStmt::store || stmt.operands.size() == 1, who, "a store takes one operand");
-  for (const LoopOperand& operand : stmt.operands) require(!operand.value || known(operand.value), who, "an unknown operand");
+  for (const LoopOperand& operand : stmt.operands)
+    require(!operand.value || known(operand.value), who, "an unknown operand");
   for (VarId id : stmt.vars) require(known(id), who, "an unknown variable");
   require(moderate(stmt.copies) && moderate(stmt.inner_count), who, "a count is out of proportion");
   for (const LoopStmt& inner : stmt.body) statement(inner, depth + 1);

@@ -9,9 +9,12 @@ namespace {
 struct ModuleChecker {
   const LoopModule& module;
   std::vector<std::string> errors = {};
-  std::vector<std::vector<bool>> shared_stores = {};  // per kernel and buffer: whether it is stored to outside of `items`
+  std::vector<std::vector<bool>> shared_stores =
+      {};  // per kernel and buffer: whether it is stored to outside of `items`
 
-  void report(std::string_view who, std::string_view rule, std::string_view what) { errors.push_back(fmt::format("{}: {}: {}", who, rule, what)); }
+  void report(std::string_view who, std::string_view rule, std::string_view what) {
+    errors.push_back(fmt::format("{}: {}: {}", who, rule, what));
+  }
   void placements();
   void call(const LoopEntry& entry, const KernelCall& call);
   void binding(const LoopEntry& entry, const Kernel& kernel, const LoopBuffer& buffer, const BufferBinding& binding);
@@ -22,7 +25,9 @@ struct ModuleChecker {
 int64_t bytes_of(const LoopBuffer& buffer) { return TensorType{buffer.dtype, 0, buffer.dims}.bytes(); }
 
 int64_t ModuleChecker::segment(BufferBinding::Space space) const {
-  return space == BufferBinding::state ? module.state_bytes : space == BufferBinding::arena ? module.arena_bytes : module.scratch_bytes;
+  return space == BufferBinding::state   ? module.state_bytes
+         : space == BufferBinding::arena ? module.arena_bytes
+                                         : module.scratch_bytes;
 }
 
 void find_shared_stores(const std::vector<LoopStmt>& body, std::vector<bool>& stored) {
@@ -35,7 +40,8 @@ void find_shared_stores(const std::vector<LoopStmt>& body, std::vector<bool>& st
 
 void ModuleChecker::placements() {
   if (module.placements.size() != module.states.size())
-    report(module.name, "L0", fmt::format("{} placements of {} states", module.placements.size(), module.states.size()));
+    report(module.name, "L0",
+           fmt::format("{} placements of {} states", module.placements.size(), module.states.size()));
   for (size_t index = 0; index < module.placements.size() && index < module.states.size(); ++index) {
     const StatePlacement& placement = module.placements[index];
     const std::string& name = module.states[index].name;
@@ -46,13 +52,15 @@ void ModuleChecker::placements() {
   }
 }
 
-void ModuleChecker::binding(const LoopEntry& entry, const Kernel& kernel, const LoopBuffer& buffer, const BufferBinding& binding) {
+void ModuleChecker::binding(const LoopEntry& entry, const Kernel& kernel, const LoopBuffer& buffer,
+                            const BufferBinding& binding) {
   const std::string who = fmt::format("{} in {}", buffer.name, kernel.name);
   const int64_t bytes = bytes_of(buffer);
   if (binding.space != BufferBinding::io) {
     if (binding.offset % 64 != 0) report(who, "L2", fmt::format("bound to byte {}, no multiple of 64", binding.offset));
     if (binding.offset < 0 || bytes > segment(binding.space) - binding.offset)
-      report(who, "L2", fmt::format("{} bytes at {} of a segment of {}", bytes, binding.offset, segment(binding.space)));
+      report(who, "L2",
+             fmt::format("{} bytes at {} of a segment of {}", bytes, binding.offset, segment(binding.space)));
     return;
   }
   if (binding.offset < 0 || binding.offset >= static_cast<int64_t>(entry.io.size())) {
@@ -60,9 +68,12 @@ void ModuleChecker::binding(const LoopEntry& entry, const Kernel& kernel, const 
     return;
   }
   const LoopEntry::Io& io = entry.io[static_cast<size_t>(binding.offset)];
-  if (io.type.dtype != buffer.dtype) report(who, "L0", fmt::format("{} bound to \"{}\" of {}", name_of(buffer.dtype), io.name, name_of(io.type.dtype)));
-  if (bytes > io.type.bytes()) report(who, "L2", fmt::format("{} bytes bound to \"{}\" of {}", bytes, io.name, io.type.bytes()));
-  if (io.read && buffer.mode != LoopBuffer::in) report(who, "L5", fmt::format("writes \"{}\", which the caller passes in", io.name));
+  if (io.type.dtype != buffer.dtype)
+    report(who, "L0", fmt::format("{} bound to \"{}\" of {}", name_of(buffer.dtype), io.name, name_of(io.type.dtype)));
+  if (bytes > io.type.bytes())
+    report(who, "L2", fmt::format("{} bytes bound to \"{}\" of {}", bytes, io.name, io.type.bytes()));
+  if (io.read && buffer.mode != LoopBuffer::in)
+    report(who, "L5", fmt::format("writes \"{}\", which the caller passes in", io.name));
 }
 
 void ModuleChecker::overlaps(const Kernel& kernel, const KernelCall& call) {
@@ -72,9 +83,11 @@ void ModuleChecker::overlaps(const Kernel& kernel, const KernelCall& call) {
       const BufferBinding &one = call.buffers[a], &other = call.buffers[b];
       if (one.space != other.space || (first.mode == LoopBuffer::in && second.mode == LoopBuffer::in)) continue;
       const bool io = one.space == BufferBinding::io;
-      const bool apart = io ? one.offset != other.offset
-                            : one.offset >= other.offset ? one.offset - other.offset >= bytes_of(second) : other.offset - one.offset >= bytes_of(first);
-      if (!apart) report(fmt::format("{} in {}", first.name, kernel.name), "L6", fmt::format("overlaps {}", second.name));
+      const bool apart = io                           ? one.offset != other.offset
+                         : one.offset >= other.offset ? one.offset - other.offset >= bytes_of(second)
+                                                      : other.offset - one.offset >= bytes_of(first);
+      if (!apart)
+        report(fmt::format("{} in {}", first.name, kernel.name), "L6", fmt::format("overlaps {}", second.name));
     }
   }
 }
@@ -92,7 +105,8 @@ void ModuleChecker::call(const LoopEntry& entry, const KernelCall& call) {
   for (size_t index = 0; index < call.buffers.size(); ++index) {
     binding(entry, kernel, kernel.buffers[index], call.buffers[index]);
     if (shared_stores[call.kernel.value][index] && call.buffers[index].space != BufferBinding::scratch)
-      report(fmt::format("{} in {}", kernel.buffers[index].name, kernel.name), "L8", "every thread stores it: the store is outside of items");
+      report(fmt::format("{} in {}", kernel.buffers[index].name, kernel.name), "L8",
+             "every thread stores it: the store is outside of items");
   }
   overlaps(kernel, call);
 }
@@ -105,7 +119,9 @@ std::vector<std::string> verify(const LoopModule& module) {
   for (const Kernel& kernel : module.kernels) {
     const std::vector<std::string> errors = verify(kernel);
     for (const std::string& error : errors) checker.errors.push_back(fmt::format("{}: {}", kernel.name, error));
-    if (kernel.target != module.target) checker.report(kernel.name, "L0", fmt::format("made for {}, the module for {}", kernel.target.name, module.target.name));
+    if (kernel.target != module.target)
+      checker.report(kernel.name, "L0",
+                     fmt::format("made for {}, the module for {}", kernel.target.name, module.target.name));
     std::vector<std::string> broken;
     sound = check_ids(kernel, broken) && sound;
   }

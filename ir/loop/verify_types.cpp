@@ -13,13 +13,18 @@ struct TypeChecker {
   std::string who;
 
   const LoopValue& result() const { return checker.kernel[stmt.value]; }
-  const LoopValue* value(size_t k) const { return stmt.operands[k].value ? &checker.kernel[stmt.operands[k].value] : nullptr; }
+  const LoopValue* value(size_t k) const {
+    return stmt.operands[k].value ? &checker.kernel[stmt.operands[k].value] : nullptr;
+  }
   void require(bool condition, std::string_view what) {
     if (!condition) checker.report(who, "L0", what);
   }
 
   void operand_is(size_t k, DType dtype);
-  void result_is(DType dtype) { require(result().dtype == dtype, fmt::format("{} gives {}, not {}", name_of(stmt.op), name_of(dtype), name_of(result().dtype))); }
+  void result_is(DType dtype) {
+    require(result().dtype == dtype,
+            fmt::format("{} gives {}, not {}", name_of(stmt.op), name_of(dtype), name_of(result().dtype)));
+  }
   void literal_fits(double literal, DType dtype);
   void vectors();
   void operation();
@@ -41,8 +46,10 @@ bool is_float_only(LoopOp op) {
     case LoopOp::sqrt:
     case LoopOp::rsqrt:
     case LoopOp::sin:
-    case LoopOp::cos: return true;
-    default: return false;
+    case LoopOp::cos:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -50,7 +57,8 @@ void TypeChecker::literal_fits(double literal, DType dtype) {
   if (is_float(dtype)) return;
   const double limit = dtype == DType::boolean ? 1 : dtype == DType::i32 ? 2147483647.0 : 9223372036854774784.0;
   const double least = dtype == DType::boolean ? 0 : dtype == DType::i32 ? -2147483648.0 : -9223372036854775808.0;
-  require(literal == std::floor(literal) && literal >= least && literal <= limit, fmt::format("{} is no {}", literal, name_of(dtype)));
+  require(literal == std::floor(literal) && literal >= least && literal <= limit,
+          fmt::format("{} is no {}", literal, name_of(dtype)));
 }
 
 void TypeChecker::operand_is(size_t k, DType dtype) {
@@ -58,7 +66,8 @@ void TypeChecker::operand_is(size_t k, DType dtype) {
   if (operand == nullptr) {
     literal_fits(stmt.operands[k].literal, dtype);
   } else {
-    require(operand->dtype == dtype, fmt::format("operand {} is {}, not {}", operand->name, name_of(operand->dtype), name_of(dtype)));
+    require(operand->dtype == dtype,
+            fmt::format("operand {} is {}, not {}", operand->name, name_of(operand->dtype), name_of(dtype)));
   }
 }
 
@@ -70,7 +79,8 @@ void TypeChecker::vectors() {
   }
   for (size_t k = 0; k < stmt.operands.size(); ++k) {
     const LoopValue* operand = value(k);
-    if (operand != nullptr && operand->vector) require(result().vector, fmt::format("a scalar of the vector {}", operand->name));
+    if (operand != nullptr && operand->vector)
+      require(result().vector, fmt::format("a scalar of the vector {}", operand->name));
   }
 }
 
@@ -105,7 +115,8 @@ void TypeChecker::operation() {
       operand_is(1, result().dtype);
       operand_is(2, result().dtype);
       break;
-    case LoopOp::cast: break;
+    case LoopOp::cast:
+      break;
     case LoopOp::logical_and:
     case LoopOp::logical_or:
     case LoopOp::logical_not:
@@ -113,11 +124,19 @@ void TypeChecker::operation() {
       for (size_t k = 0; k < stmt.operands.size(); ++k) operand_is(k, DType::boolean);
       break;
     case LoopOp::splat:
-    case LoopOp::detach: operand_is(0, result().dtype); break;
-    case LoopOp::index: require(is_integer(result().dtype), "index gives an integer"); break;
-    case LoopOp::within: result_is(DType::boolean); break;
+    case LoopOp::detach:
+      operand_is(0, result().dtype);
+      break;
+    case LoopOp::index:
+      require(is_integer(result().dtype), "index gives an integer");
+      break;
+    case LoopOp::within:
+      result_is(DType::boolean);
+      break;
     case LoopOp::fold:
-    case LoopOp::lanes: reduction(); break;
+    case LoopOp::lanes:
+      reduction();
+      break;
     case LoopOp::philox:
       result_is(DType::i32);
       operand_is(0, DType::i32);
@@ -136,7 +155,8 @@ void TypeChecker::operation() {
       operand_is(0, DType::i32);
       require(stmt.high >= 1 && stmt.high <= (int64_t{1} << 31), fmt::format("integers below {}", stmt.high));
       break;
-    default: arithmetic();
+    default:
+      arithmetic();
   }
 }
 
@@ -145,12 +165,14 @@ void TypeChecker::access() {
   const LoopBuffer& buffer = kernel[stmt.access.buffer];
   const bool vector = is_vector_access(kernel, stmt);
   if (stmt.kind == LoopStmt::load)
-    require(result().dtype == buffer.dtype, fmt::format("loads {} from {}, which holds {}", name_of(result().dtype), buffer.name, name_of(buffer.dtype)));
+    require(result().dtype == buffer.dtype, fmt::format("loads {} from {}, which holds {}", name_of(result().dtype),
+                                                        buffer.name, name_of(buffer.dtype)));
   if (stmt.kind == LoopStmt::store) operand_is(0, buffer.dtype);
   if (stmt.access.mask) {
     const LoopValue& mask = kernel[stmt.access.mask];
     require(mask.dtype == DType::boolean, fmt::format("the mask {} is {}", mask.name, name_of(mask.dtype)));
-    require(vector || !mask.vector || stmt.kind == LoopStmt::prefetch, fmt::format("a vector mask {} of a scalar", mask.name));
+    require(vector || !mask.vector || stmt.kind == LoopStmt::prefetch,
+            fmt::format("a vector mask {} of a scalar", mask.name));
   }
   int gathered = 0;
   for (const Access::Index& index : stmt.access.indices) {
@@ -159,8 +181,10 @@ void TypeChecker::access() {
     require(is_integer(dynamic.dtype), fmt::format("the index {} is {}", dynamic.name, name_of(dynamic.dtype)));
     if (dynamic.vector) {
       ++gathered;
-      require(dynamic.dtype == DType::i32, fmt::format("a gather by {}, which is {}", dynamic.name, name_of(dynamic.dtype)));
-      require(vector || stmt.kind == LoopStmt::prefetch, fmt::format("a scalar at the vector of indices {}", dynamic.name));
+      require(dynamic.dtype == DType::i32,
+              fmt::format("a gather by {}, which is {}", dynamic.name, name_of(dynamic.dtype)));
+      require(vector || stmt.kind == LoopStmt::prefetch,
+              fmt::format("a scalar at the vector of indices {}", dynamic.name));
     }
   }
   require(gathered <= 1, "a gather by two vectors of indices");

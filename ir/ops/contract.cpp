@@ -52,7 +52,8 @@ std::string check_shape(const IndexMap& map, std::span<const TensorType> operand
   return "";
 }
 
-TensorType infer_contract(std::span<const TensorType> operands, const Attributes& attributes, const TensorType&, std::string& error) {
+TensorType infer_contract(std::span<const TensorType> operands, const Attributes& attributes, const TensorType&,
+                          std::string& error) {
   const IndexMap& map = std::get<ContractAttr>(attributes).map;
   error = check_index_map(map, operands);
   if (!error.empty()) return {};
@@ -72,9 +73,10 @@ void add_product_samples(std::vector<OpSample>& samples) {
     const char* name;
     const char* map;
   };
-  for (const Case& c : {Case{"product", "b i, o i -> b o"}, Case{"weights", "b o, b i -> o i"}, Case{"inputs", "b o, o i -> b i"},
-                        Case{"transposed", "b i, o i -> o b"}}) {
-    for (auto [first, second, third] : {std::array<int64_t, 3>{1, 1, 1}, {7, 13, 5}, {3, 65, 17}, {64, 64, 64}, {65, 30, 67}}) {
+  for (const Case& c : {Case{"product", "b i, o i -> b o"}, Case{"weights", "b o, b i -> o i"},
+                        Case{"inputs", "b o, o i -> b i"}, Case{"transposed", "b i, o i -> o b"}}) {
+    for (auto [first, second, third] :
+         {std::array<int64_t, 3>{1, 1, 1}, {7, 13, 5}, {3, 65, 17}, {64, 64, 64}, {65, 30, 67}}) {
       SampleMaker make(fmt::format("{}_{}x{}x{}", c.name, first, second, third));
       bool shared_first = c.name == std::string_view("weights"), shared_middle = c.name == std::string_view("inputs");
       Dims right = shared_first ? Dims{first, third} : shared_middle ? Dims{second, third} : Dims{third, second};
@@ -140,12 +142,14 @@ std::string check_index_map(const IndexMap& map, std::span<const TensorType> ope
       auto index = static_cast<size_t>(term.terms[0].first);
       plain[index] = true;
       if (map.extents[index] != operands[k].dims[axis]) {
-        return fmt::format("index {} has extents {} and {}", map.names[index], map.extents[index], operands[k].dims[axis]);
+        return fmt::format("index {} has extents {} and {}", map.names[index], map.extents[index],
+                           operands[k].dims[axis]);
       }
     }
   }
   for (size_t index = 0; index < map.names.size(); ++index) {
-    if (map.extents[index] < 1 || map.extents[index] > max_extent) return fmt::format("the extent of index {} is unknown", map.names[index]);
+    if (map.extents[index] < 1 || map.extents[index] > max_extent)
+      return fmt::format("the extent of index {} is unknown", map.names[index]);
     if (!occurs[index]) return fmt::format("index {} occurs in no operand", map.names[index]);
     if (!plain[index] && !in_result(map, static_cast<int>(index))) {
       return fmt::format("summed index {} occurs plain in no operand", map.names[index]);

@@ -16,9 +16,9 @@ std::string check_index_map(const IndexMap& map, std::span<const TensorType> ope
 // The summed indices, ascending: those not in the result.
 std::vector<int> summed_indices(const IndexMap& map);
 
-// The rule of contract. An operand's axis is an equation "axis = (sum of indices + offset) / divisor". A plain one names
-// the gradient's result index. Else an index that the result (or the other operand) also has is solved for, and replaced
-// there by the affine term found: "n c (2*p+r-1), k c r -> n k p" gives "n k ((h-r+1)/2), k c r -> n c h".
+// The rule of contract. An operand's axis is an equation "axis = (sum of indices + offset) / divisor". A plain one
+// names the gradient's result index. Else an index that the result (or the other operand) also has is solved for, and
+// replaced there by the affine term found: "n c (2*p+r-1), k c r -> n k p" gives "n k ((h-r+1)/2), k c r -> n c h".
 std::vector<NodeId> contract_gradient(GradientContext& context);
 
 void evaluate_contract(const Node& node, std::span<const ReferenceTensor* const> operands, ReferenceTensor& result);

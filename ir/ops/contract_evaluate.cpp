@@ -1,5 +1,5 @@
-// The reference evaluation of contract: batched matrix products through Eigen where the map is one, an odometer over all
-// indices elsewhere.
+// The reference evaluation of contract: batched matrix products through Eigen where the map is one, an odometer over
+// all indices elsewhere.
 #include <Eigen/Core>
 
 #include <algorithm>
@@ -14,10 +14,10 @@ using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowM
 
 // The indices of a map by where they occur; a product needs every index to be of one of these four kinds.
 struct ProductIndices {
-  std::vector<int> batch;   // left, right, result
-  std::vector<int> rows;    // left, result
-  std::vector<int> columns; // right, result
-  std::vector<int> inner;   // left, right
+  std::vector<int> batch;    // left, right, result
+  std::vector<int> rows;     // left, result
+  std::vector<int> columns;  // right, result
+  std::vector<int> inner;    // left, right
 };
 
 int count_plain(const std::vector<IndexTerm>& axes, int index) {
@@ -83,8 +83,8 @@ std::vector<double> arranged(const IndexMap& map, size_t operand, const Referenc
 
 int64_t product_of(const Dims& dims) { return TensorType{DType::f32, 0, dims}.elements(); }
 
-void evaluate_product(const IndexMap& map, const ProductIndices& indices, std::span<const ReferenceTensor* const> operands,
-                      ReferenceTensor& result) {
+void evaluate_product(const IndexMap& map, const ProductIndices& indices,
+                      std::span<const ReferenceTensor* const> operands, ReferenceTensor& result) {
   const auto& [batch, rows, columns, inner] = indices;
   std::vector<double> left = arranged(map, 0, *operands[0], {&batch, &rows, &inner});
   std::vector<double> right = arranged(map, 1, *operands[1], {&batch, &inner, &columns});
@@ -105,7 +105,8 @@ double element_at(const ReferenceTensor& tensor, const std::vector<IndexTerm>& a
   int64_t offset = 0;
   for (size_t axis = 0; axis < axes.size(); ++axis) {
     int64_t value = axes[axis].offset;
-    for (const auto& [variable, coefficient] : axes[axis].terms) value += coefficient * index[static_cast<size_t>(variable)];
+    for (const auto& [variable, coefficient] : axes[axis].terms)
+      value += coefficient * index[static_cast<size_t>(variable)];
     if (value < 0 || value % axes[axis].divisor != 0) return 0;
     value /= axes[axis].divisor;
     if (value >= tensor.type.dims[axis]) return 0;
@@ -114,7 +115,8 @@ double element_at(const ReferenceTensor& tensor, const std::vector<IndexTerm>& a
   return tensor.values[static_cast<size_t>(offset)];
 }
 
-void evaluate_everywhere(const IndexMap& map, std::span<const ReferenceTensor* const> operands, ReferenceTensor& result) {
+void evaluate_everywhere(const IndexMap& map, std::span<const ReferenceTensor* const> operands,
+                         ReferenceTensor& result) {
   std::vector<int> summed = summed_indices(map);
   Dims index(map.names.size(), 0), place(map.result.size(), 0), inner(summed.size(), 0);
   Dims inner_dims = extents_of(map, {&summed});

@@ -13,10 +13,10 @@ namespace {
 // The gradient of one operand being built: y = sum of A[axes] * B[other], over indices of which `result` are y's.
 // Its operands are y's cotangent and B.
 struct Adjoint {
-  IndexMap map;                      // names and extents of all indices; operands: of the cotangent, of B
-  std::vector<IndexTerm> axes;       // A's axes
-  std::vector<int> result;           // per axis of A the index of the gradient, -1 while unknown
-  std::vector<size_t> constrained;   // axes of A that are functions of its other axes
+  IndexMap map;                     // names and extents of all indices; operands: of the cotangent, of B
+  std::vector<IndexTerm> axes;      // A's axes
+  std::vector<int> result;          // per axis of A the index of the gradient, -1 while unknown
+  std::vector<size_t> constrained;  // axes of A that are functions of its other axes
 };
 
 bool is_taken(const Adjoint& adjoint, int index) {

@@ -1,4 +1,5 @@
-// The definitions that ops.def lists, one per op, each in the file of its kind. Only registry.cpp and those files read this.
+// The definitions that ops.def lists, one per op, each in the file of its kind. Only registry.cpp and those files read
+// this.
 #pragma once
 
 #include "ir/ops/op.h"

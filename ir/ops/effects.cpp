@@ -13,12 +13,12 @@ std::vector<OpSample> no_samples() { return {}; }
 }  // namespace
 
 // The state named by StateAttr has the operand's value from the end of the graph on. The node's type is the value's.
-constinit const OpDefinition op_assign = {
-    .attributes = attributes_of<StateAttr>,
-    .infer = [](std::span<const TensorType> operands, const Attributes&, const TensorType&, std::string&) { return operands[0]; },
-    .gradient = nullptr,
-    .evaluate = nullptr,
-    .samples = no_samples};
+constinit const OpDefinition op_assign = {.attributes = attributes_of<StateAttr>,
+                                          .infer = [](std::span<const TensorType> operands, const Attributes&,
+                                                      const TensorType&, std::string&) { return operands[0]; },
+                                          .gradient = nullptr,
+                                          .evaluate = nullptr,
+                                          .samples = no_samples};
 
 constinit const OpDefinition op_scan = {
     .attributes = attributes_of<ScanAttr>,

@@ -1,4 +1,5 @@
-// Rows by number, and their adjoint. An id outside the axis reads zero and adds nowhere; verified graphs have none (G6).
+// Rows by number, and their adjoint. An id outside the axis reads zero and adds nowhere; verified graphs have none
+// (G6).
 #include <fmt/format.h>
 
 #include "ir/ops/definitions.h"
@@ -33,13 +34,14 @@ TensorType infer_gather(Types operands, const Attributes& attributes, const Tens
   return {operands[0].dtype, operands[0].bound, replace_axis(operands[0].dims, axis, operands[1].dims)};
 }
 
-TensorType infer_scatter_add(Types operands, const Attributes& attributes, const TensorType& given, std::string& error) {
+TensorType infer_scatter_add(Types operands, const Attributes& attributes, const TensorType& given,
+                             std::string& error) {
   int64_t axis = std::get<AxisAttr>(attributes).axis;
   if (!has_axis(given, axis, error) || !are_ids(operands[1], error)) return {};
   if (operands[0].dtype == DType::boolean) return fail(error, "needs numbers, not bool");
   if (operands[0].dims != replace_axis(given.dims, axis, operands[1].dims)) {
-    return fail(error, fmt::format("updates {} by ids {} do not add up to {}", to_string(operands[0]), to_string(operands[1]),
-                                   to_string(given)));
+    return fail(error, fmt::format("updates {} by ids {} do not add up to {}", to_string(operands[0]),
+                                   to_string(operands[1]), to_string(given)));
   }
   return {operands[0].dtype, 0, given.dims};
 }
@@ -64,15 +66,17 @@ void for_each_row(const Dims& whole, int64_t axis, const ReferenceTensor& ids, V
 
 void evaluate_gather(const Node& node, Operands operands, ReferenceTensor& result) {
   const auto& from = operands[0]->values;
-  for_each_row(operands[0]->type.dims, node.as<AxisAttr>().axis, *operands[1], [&](int64_t at, int64_t to, int64_t inner) {
-    std::copy_n(from.begin() + at, inner, result.values.begin() + to);
-  });
+  for_each_row(operands[0]->type.dims, node.as<AxisAttr>().axis, *operands[1],
+               [&](int64_t at, int64_t to, int64_t inner) {
+                 std::copy_n(from.begin() + at, inner, result.values.begin() + to);
+               });
 }
 
 void evaluate_scatter_add(const Node& node, Operands operands, ReferenceTensor& result) {
   const auto& updates = operands[0]->values;
   for_each_row(result.type.dims, node.as<AxisAttr>().axis, *operands[1], [&](int64_t to, int64_t at, int64_t inner) {
-    for (int64_t i = 0; i < inner; ++i) result.values[static_cast<size_t>(to + i)] += updates[static_cast<size_t>(at + i)];
+    for (int64_t i = 0; i < inner; ++i)
+      result.values[static_cast<size_t>(to + i)] += updates[static_cast<size_t>(at + i)];
   });
 }
 
@@ -83,9 +87,9 @@ struct GatherCase {
 };
 
 const std::vector<GatherCase>& gather_cases() {
-  static const std::vector<GatherCase> cases = {{"one", {1, 1}, {1}, 0},        {"rows", {7, 17}, {5}, 0},
-                                                {"sequences", {11, 33}, {2, 3}, 0}, {"columns", {3, 7}, {13}, 1},
-                                                {"picks", {65}, {67}, 0},       {"single", {5, 16}, {}, 0}};
+  static const std::vector<GatherCase> cases = {
+      {"one", {1, 1}, {1}, 0},      {"rows", {7, 17}, {5}, 0}, {"sequences", {11, 33}, {2, 3}, 0},
+      {"columns", {3, 7}, {13}, 1}, {"picks", {65}, {67}, 0},  {"single", {5, 16}, {}, 0}};
   return cases;
 }
 
@@ -130,15 +134,15 @@ constinit const OpDefinition op_gather = {
     .evaluate = evaluate_gather,
     .samples = gather_samples};
 
-constinit const OpDefinition op_scatter_add = {
-    .attributes = attributes_of<AxisAttr>,
-    .typed = true,
-    .infer = infer_scatter_add,
-    .gradient = [](GradientContext& context) -> Cotangents {
-      Rule r(context);
-      return {r.b.gather(r.g, r.x(1), r.b.graph()[r.y].as<AxisAttr>().axis), {}};
-    },
-    .evaluate = evaluate_scatter_add,
-    .samples = scatter_add_samples};
+constinit const OpDefinition op_scatter_add = {.attributes = attributes_of<AxisAttr>,
+                                               .typed = true,
+                                               .infer = infer_scatter_add,
+                                               .gradient = [](GradientContext& context) -> Cotangents {
+                                                 Rule r(context);
+                                                 return {r.b.gather(r.g, r.x(1), r.b.graph()[r.y].as<AxisAttr>().axis),
+                                                         {}};
+                                               },
+                                               .evaluate = evaluate_scatter_add,
+                                               .samples = scatter_add_samples};
 
 }  // namespace nnc

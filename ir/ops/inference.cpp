@@ -22,25 +22,30 @@ bool have_equal_types(std::span<const TensorType> operands, std::string& error) 
   return true;
 }
 
-TensorType infer_numeric_map(std::span<const TensorType> operands, const Attributes&, const TensorType&, std::string& error) {
+TensorType infer_numeric_map(std::span<const TensorType> operands, const Attributes&, const TensorType&,
+                             std::string& error) {
   if (!have_equal_types(operands, error)) return {};
   if (operands[0].dtype == DType::boolean) return fail(error, "needs numbers, not bool");
   return {operands[0].dtype, 0, operands[0].dims};
 }
 
-TensorType infer_float_map(std::span<const TensorType> operands, const Attributes&, const TensorType&, std::string& error) {
+TensorType infer_float_map(std::span<const TensorType> operands, const Attributes&, const TensorType&,
+                           std::string& error) {
   if (!have_equal_types(operands, error)) return {};
   if (!is_float(operands[0].dtype)) return fail(error, fmt::format("needs floats, not {}", name_of(operands[0].dtype)));
   return {operands[0].dtype, 0, operands[0].dims};
 }
 
-TensorType infer_boolean_map(std::span<const TensorType> operands, const Attributes&, const TensorType&, std::string& error) {
+TensorType infer_boolean_map(std::span<const TensorType> operands, const Attributes&, const TensorType&,
+                             std::string& error) {
   if (!have_equal_types(operands, error)) return {};
-  if (operands[0].dtype != DType::boolean) return fail(error, fmt::format("needs bool, not {}", name_of(operands[0].dtype)));
+  if (operands[0].dtype != DType::boolean)
+    return fail(error, fmt::format("needs bool, not {}", name_of(operands[0].dtype)));
   return {DType::boolean, 0, operands[0].dims};
 }
 
-TensorType infer_choice_map(std::span<const TensorType> operands, const Attributes&, const TensorType&, std::string& error) {
+TensorType infer_choice_map(std::span<const TensorType> operands, const Attributes&, const TensorType&,
+                            std::string& error) {
   if (!have_equal_types(operands, error)) return {};
   int64_t bound = operands[0].bound;
   for (const TensorType& type : operands) bound = type.bound == 0 || bound == 0 ? 0 : std::max(bound, type.bound);

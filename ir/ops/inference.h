@@ -9,11 +9,15 @@
 namespace nnc {
 
 // Maps over equal shapes and dtypes; the result has the operands' dtype and no bound.
-TensorType infer_numeric_map(std::span<const TensorType> operands, const Attributes&, const TensorType&, std::string& error);
-TensorType infer_float_map(std::span<const TensorType> operands, const Attributes&, const TensorType&, std::string& error);
-TensorType infer_boolean_map(std::span<const TensorType> operands, const Attributes&, const TensorType&, std::string& error);
+TensorType infer_numeric_map(std::span<const TensorType> operands, const Attributes&, const TensorType&,
+                             std::string& error);
+TensorType infer_float_map(std::span<const TensorType> operands, const Attributes&, const TensorType&,
+                           std::string& error);
+TensorType infer_boolean_map(std::span<const TensorType> operands, const Attributes&, const TensorType&,
+                             std::string& error);
 // As infer_numeric_map, and the result is bounded when every operand is: for ops that return one of their operands.
-TensorType infer_choice_map(std::span<const TensorType> operands, const Attributes&, const TensorType&, std::string& error);
+TensorType infer_choice_map(std::span<const TensorType> operands, const Attributes&, const TensorType&,
+                            std::string& error);
 
 // Whether all have one dtype and one shape; if not says so in `error`.
 bool have_equal_types(std::span<const TensorType> operands, std::string& error);

@@ -33,9 +33,11 @@ TensorType infer_constant(Types, const Attributes& attributes, const TensorType&
 
 std::vector<OpSample> constant_samples() {
   std::vector<OpSample> samples;
-  for (const auto& [name, value, type] : std::vector<std::tuple<const char*, double, TensorType>>{
-           {"scalar", 0.1, {DType::f32, 0, {}}}, {"row", -2.5, {DType::f32, 0, {17}}}, {"whole", 7, {DType::i32, 10, {3, 5}}},
-           {"flag", 1, {DType::boolean, 0, {33}}}}) {
+  for (const auto& [name, value, type] :
+       std::vector<std::tuple<const char*, double, TensorType>>{{"scalar", 0.1, {DType::f32, 0, {}}},
+                                                                {"row", -2.5, {DType::f32, 0, {17}}},
+                                                                {"whole", 7, {DType::i32, 10, {3, 5}}},
+                                                                {"flag", 1, {DType::boolean, 0, {33}}}}) {
     SampleMaker make(name);
     make.build.constant(value, type);
     samples.push_back(make.finish());
@@ -94,9 +96,10 @@ constinit const OpDefinition op_constant = {
     .typed = true,
     .infer = infer_constant,
     .gradient = nullptr,
-    .evaluate = [](const Node& node, std::span<const ReferenceTensor* const>, ReferenceTensor& result) {
-      result.values.assign(result.values.size(), node.as<ConstantAttr>().value);
-    },
+    .evaluate =
+        [](const Node& node, std::span<const ReferenceTensor* const>, ReferenceTensor& result) {
+          result.values.assign(result.values.size(), node.as<ConstantAttr>().value);
+        },
     .samples = constant_samples};
 
 constinit const OpDefinition op_iota = {.attributes = attributes_of<IotaAttr>,

@@ -37,37 +37,35 @@ constinit const OpDefinition op_add = {
     .commutative = true,
     .cheap = true};
 
-constinit const OpDefinition op_sub = {
-    .infer = infer_numeric_map,
-    .gradient = [](GradientContext& context) -> Cotangents {
-      Rule r(context);
-      return {r.g, r.wanted[1] ? r.b.neg(r.g) : NodeId()};
-    },
-    .evaluate = map_binary<[](double a, double b) { return a - b; }>,
-    .samples = [] { return map_samples(Op::sub, {{}, {}}); },
-    .cheap = true};
+constinit const OpDefinition op_sub = {.infer = infer_numeric_map,
+                                       .gradient = [](GradientContext& context) -> Cotangents {
+                                         Rule r(context);
+                                         return {r.g, r.wanted[1] ? r.b.neg(r.g) : NodeId()};
+                                       },
+                                       .evaluate = map_binary<[](double a, double b) { return a - b; }>,
+                                       .samples = [] { return map_samples(Op::sub, {{}, {}}); },
+                                       .cheap = true};
 
-constinit const OpDefinition op_mul = {
-    .infer = infer_numeric_map,
-    .gradient = [](GradientContext& context) -> Cotangents {
-      Rule r(context);
-      return {r.wanted[0] ? r.b.mul(r.g, r.x(1)) : NodeId(), r.wanted[1] ? r.b.mul(r.g, r.x(0)) : NodeId()};
-    },
-    .evaluate = map_binary<[](double a, double b) { return a * b; }>,
-    .samples = [] { return map_samples(Op::mul, {{}, {}}); },
-    .commutative = true,
-    .cheap = true};
+constinit const OpDefinition op_mul = {.infer = infer_numeric_map,
+                                       .gradient = [](GradientContext& context) -> Cotangents {
+                                         Rule r(context);
+                                         return {r.wanted[0] ? r.b.mul(r.g, r.x(1)) : NodeId(),
+                                                 r.wanted[1] ? r.b.mul(r.g, r.x(0)) : NodeId()};
+                                       },
+                                       .evaluate = map_binary<[](double a, double b) { return a * b; }>,
+                                       .samples = [] { return map_samples(Op::mul, {{}, {}}); },
+                                       .commutative = true,
+                                       .cheap = true};
 
 // Floats only: the division of integers is composed of casts, div and floor.
-constinit const OpDefinition op_div = {
-    .infer = infer_float_map,
-    .gradient = [](GradientContext& context) -> Cotangents {
-      Rule r(context);
-      return {r.wanted[0] ? r.b.div(r.g, r.x(1)) : NodeId(),
-              r.wanted[1] ? r.b.neg(r.b.mul(r.g, r.b.div(r.y, r.x(1)))) : NodeId()};
-    },
-    .evaluate = map_binary<[](double a, double b) { return a / b; }>,
-    .samples = [] { return map_samples(Op::div, {{}, {0.5, 3}}); }};
+constinit const OpDefinition op_div = {.infer = infer_float_map,
+                                       .gradient = [](GradientContext& context) -> Cotangents {
+                                         Rule r(context);
+                                         return {r.wanted[0] ? r.b.div(r.g, r.x(1)) : NodeId(),
+                                                 r.wanted[1] ? r.b.neg(r.b.mul(r.g, r.b.div(r.y, r.x(1)))) : NodeId()};
+                                       },
+                                       .evaluate = map_binary<[](double a, double b) { return a / b; }>,
+                                       .samples = [] { return map_samples(Op::div, {{}, {0.5, 3}}); }};
 
 // a * b + c, rounded once.
 constinit const OpDefinition op_fma = {
@@ -106,37 +104,33 @@ constinit const OpDefinition op_neg = {
     .samples = [] { return map_samples(Op::neg, {{}}); },
     .cheap = true};
 
-constinit const OpDefinition op_abs = {
-    .infer = infer_numeric_map,
-    .gradient = [](GradientContext& context) -> Cotangents {
-      Rule r(context);
-      return {r.b.mul(r.g, r.b.sign(r.x(0)))};
-    },
-    .evaluate = map_unary<[](double a) { return std::abs(a); }>,
-    .samples = [] { return map_samples(Op::abs, {{}}); },
-    .cheap = true};
+constinit const OpDefinition op_abs = {.infer = infer_numeric_map,
+                                       .gradient = [](GradientContext& context) -> Cotangents {
+                                         Rule r(context);
+                                         return {r.b.mul(r.g, r.b.sign(r.x(0)))};
+                                       },
+                                       .evaluate = map_unary<[](double a) { return std::abs(a); }>,
+                                       .samples = [] { return map_samples(Op::abs, {{}}); },
+                                       .cheap = true};
 
 // -1, 0 or 1; 0 for both zeros and, as PyTorch has it, for NaN.
-constinit const OpDefinition op_sign = {
-    .infer = infer_numeric_map,
-    .gradient = nullptr,
-    .evaluate = map_unary<sign_of>,
-    .samples = [] { return map_samples(Op::sign, {{}}); },
-    .cheap = true};
+constinit const OpDefinition op_sign = {.infer = infer_numeric_map,
+                                        .gradient = nullptr,
+                                        .evaluate = map_unary<sign_of>,
+                                        .samples = [] { return map_samples(Op::sign, {{}}); },
+                                        .cheap = true};
 
-constinit const OpDefinition op_floor = {
-    .infer = infer_float_map,
-    .gradient = nullptr,
-    .evaluate = map_unary<[](double a) { return std::floor(a); }>,
-    .samples = [] { return map_samples(Op::floor, {{}}); },
-    .cheap = true};
+constinit const OpDefinition op_floor = {.infer = infer_float_map,
+                                         .gradient = nullptr,
+                                         .evaluate = map_unary<[](double a) { return std::floor(a); }>,
+                                         .samples = [] { return map_samples(Op::floor, {{}}); },
+                                         .cheap = true};
 
 // Halves go to the even neighbour.
-constinit const OpDefinition op_round = {
-    .infer = infer_float_map,
-    .gradient = nullptr,
-    .evaluate = map_unary<[](double a) { return std::nearbyint(a); }>,
-    .samples = [] { return map_samples(Op::round, {{}}); },
-    .cheap = true};
+constinit const OpDefinition op_round = {.infer = infer_float_map,
+                                         .gradient = nullptr,
+                                         .evaluate = map_unary<[](double a) { return std::nearbyint(a); }>,
+                                         .samples = [] { return map_samples(Op::round, {{}}); },
+                                         .cheap = true};
 
 }  // namespace nnc

@@ -1,4 +1,5 @@
-// What map definitions share: their evaluation from a function of scalars, their samples, and short words for gradient rules.
+// What map definitions share: their evaluation from a function of scalars, their samples, and short words for gradient
+// rules.
 #pragma once
 
 #include <utility>
@@ -13,7 +14,11 @@ namespace nnc {
 // x(k) is operand k, y the result, g its cotangent, b the builder.
 struct Rule {
   explicit Rule(GradientContext& context)
-      : b(context.build), y(context.node), g(context.cotangent), wanted(context.wanted), operands(b.graph()[y].operands) {}
+      : b(context.build),
+        y(context.node),
+        g(context.cotangent),
+        wanted(context.wanted),
+        operands(b.graph()[y].operands) {}
 
   NodeId x(size_t k) const { return operands[k]; }
   NodeId like(double value, NodeId node) { return b.constant_like(value, node); }
@@ -48,6 +53,7 @@ struct SampleInput {
 };
 
 // One sample per shape (1, primes, no multiples of 16): inputs of that shape from the ranges, the op, the output "y".
-std::vector<OpSample> map_samples(Op op, std::vector<SampleInput> inputs, Attributes attributes = {}, bool differentiable = true);
+std::vector<OpSample> map_samples(Op op, std::vector<SampleInput> inputs, Attributes attributes = {},
+                                  bool differentiable = true);
 
 }  // namespace nnc

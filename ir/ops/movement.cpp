@@ -18,14 +18,16 @@ using Types = std::span<const TensorType>;
 
 // result[index] = operand[view(index)]
 void read_through(const View& view, const ReferenceTensor& operand, ReferenceTensor& result) {
-  walk<2>(result.type.dims, {view, row_major(result.type.dims)},
-          [&](const auto& at) { result.values[static_cast<size_t>(at[1])] = operand.values[static_cast<size_t>(at[0])]; });
+  walk<2>(result.type.dims, {view, row_major(result.type.dims)}, [&](const auto& at) {
+    result.values[static_cast<size_t>(at[1])] = operand.values[static_cast<size_t>(at[0])];
+  });
 }
 
 // result[view(index)] = operand[index]
 void write_through(const View& view, const ReferenceTensor& operand, ReferenceTensor& result) {
-  walk<2>(operand.type.dims, {row_major(operand.type.dims), view},
-          [&](const auto& at) { result.values[static_cast<size_t>(at[1])] = operand.values[static_cast<size_t>(at[0])]; });
+  walk<2>(operand.type.dims, {row_major(operand.type.dims), view}, [&](const auto& at) {
+    result.values[static_cast<size_t>(at[1])] = operand.values[static_cast<size_t>(at[0])];
+  });
 }
 
 // The view of a tensor of `dims` that starts at `start` and takes every step-th element.
@@ -90,7 +92,8 @@ TensorType infer_transpose(Types operands, const Attributes& attributes, const T
 Cotangents transpose_gradient(GradientContext& context) {
   auto permutation = context.build.graph()[context.node].as<TransposeAttr>().permutation;
   std::vector<int64_t> inverse(permutation.size());
-  for (size_t k = 0; k < permutation.size(); ++k) inverse[static_cast<size_t>(permutation[k])] = static_cast<int64_t>(k);
+  for (size_t k = 0; k < permutation.size(); ++k)
+    inverse[static_cast<size_t>(permutation[k])] = static_cast<int64_t>(k);
   return {context.build.transpose(context.cotangent, inverse)};
 }
 
@@ -215,7 +218,8 @@ std::vector<OpSample> slice_samples() {
 TensorType infer_pad(Types operands, const Attributes& attributes, const TensorType&, std::string& error) {
   const auto& pad = std::get<PadAttr>(attributes);
   TensorType result = operands[0];
-  if (pad.before.size() != result.dims.size() || pad.after.size() != result.dims.size() || pad.step.size() != result.dims.size()) {
+  if (pad.before.size() != result.dims.size() || pad.after.size() != result.dims.size() ||
+      pad.step.size() != result.dims.size()) {
     return fail(error, "before, after and step need one value per axis");
   }
   if (!in_range(pad.before, 0, "before", error) || !in_range(pad.after, 0, "after", error)) return {};
@@ -278,10 +282,11 @@ Cotangents concat_gradient(GradientContext& context) {
   Rule r(context);
   auto axis = static_cast<size_t>(r.b.graph()[r.y].as<AxisAttr>().axis);
   Cotangents result(r.operands.size());
-  Dims start(r.b.type(r.y).dims.size(), 0), step(start.size(), 1);
+  const size_t rank = r.b.type(r.y).dims.size();
+  Dims start(rank, 0);
   for (size_t k = 0; k < r.operands.size(); ++k) {
     Dims size = r.b.type(r.x(k)).dims;
-    if (r.wanted[k]) result[k] = r.b.slice(r.g, start, size, step);
+    if (r.wanted[k]) result[k] = r.b.slice(r.g, start, size, Dims(rank, 1));
     start[axis] += size[axis];
   }
   return result;
@@ -346,15 +351,14 @@ std::vector<OpSample> reverse_samples() {
 
 }  // namespace
 
-constinit const OpDefinition op_reshape = {
-    .typed = true,
-    .infer = infer_reshape,
-    .gradient = [](GradientContext& context) -> Cotangents {
-      Rule r(context);
-      return {r.b.reshape(r.g, Dims(r.b.type(r.x(0)).dims))};
-    },
-    .evaluate = map_unary<[](double a) { return a; }>,
-    .samples = reshape_samples};
+constinit const OpDefinition op_reshape = {.typed = true,
+                                           .infer = infer_reshape,
+                                           .gradient = [](GradientContext& context) -> Cotangents {
+                                             Rule r(context);
+                                             return {r.b.reshape(r.g, Dims(r.b.type(r.x(0)).dims))};
+                                           },
+                                           .evaluate = map_unary<[](double a) { return a; }>,
+                                           .samples = reshape_samples};
 
 constinit const OpDefinition op_transpose = {.attributes = attributes_of<TransposeAttr>,
                                              .infer = infer_transpose,
@@ -388,14 +392,13 @@ constinit const OpDefinition op_concat = {.attributes = attributes_of<AxisAttr>,
                                           .evaluate = evaluate_concat,
                                           .samples = concat_samples};
 
-constinit const OpDefinition op_reverse = {
-    .attributes = attributes_of<ReverseAttr>,
-    .infer = infer_reverse,
-    .gradient = [](GradientContext& context) -> Cotangents {
-      auto axes = context.build.graph()[context.node].as<ReverseAttr>().axes;
-      return {context.build.reverse(context.cotangent, axes)};
-    },
-    .evaluate = evaluate_reverse,
-    .samples = reverse_samples};
+constinit const OpDefinition op_reverse = {.attributes = attributes_of<ReverseAttr>,
+                                           .infer = infer_reverse,
+                                           .gradient = [](GradientContext& context) -> Cotangents {
+                                             auto axes = context.build.graph()[context.node].as<ReverseAttr>().axes;
+                                             return {context.build.reverse(context.cotangent, axes)};
+                                           },
+                                           .evaluate = evaluate_reverse,
+                                           .samples = reverse_samples};
 
 }  // namespace nnc

@@ -10,15 +10,15 @@
 namespace nnc {
 
 // Highest power first.
-inline constexpr std::array<float, 9> erfinv_central = {2.81022636e-08f, 3.43273939e-07f,  -3.5233877e-06f,
+inline constexpr std::array<float, 9> erfinv_central = {2.81022636e-08f,  3.43273939e-07f, -3.5233877e-06f,
                                                         -4.39150654e-06f, 0.00021858087f,  -0.00125372503f,
                                                         -0.00417768164f,  0.246640727f,    1.50140941f};
 inline constexpr std::array<float, 9> erfinv_tail = {-0.000200214257f, 0.000100950558f, 0.00134934322f,
                                                      -0.00367342844f,  0.00573950773f,  -0.0076224613f,
                                                      0.00943887047f,   1.00167406f,     2.83297682f};
-inline constexpr float erfinv_split = 5.0f;            // on w
-inline constexpr float erfinv_central_shift = 2.5f;    // of w
-inline constexpr float erfinv_tail_shift = 3.0f;       // of sqrt(w)
+inline constexpr float erfinv_split = 5.0f;          // on w
+inline constexpr float erfinv_central_shift = 2.5f;  // of w
+inline constexpr float erfinv_tail_shift = 3.0f;     // of sqrt(w)
 
 inline double erfinv(double x) {
   double w = -std::log((1 - x) * (1 + x));

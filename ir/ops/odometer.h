@@ -1,4 +1,5 @@
-// Walking through tensors: calls a function for every index tuple of a shape, with the offsets of strided views kept along.
+// Walking through tensors: calls a function for every index tuple of a shape, with the offsets of strided views kept
+// along.
 #pragma once
 
 #include <array>

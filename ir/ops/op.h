@@ -19,24 +19,26 @@ struct ReferenceTensor {
   std::vector<double> values;
 };
 
-// What the gradient rule of an op sees. A rule appends ordinary nodes through `build` (part backward, the node's locations).
+// What the gradient rule of an op sees. A rule appends ordinary nodes through `build` (part backward, the node's
+// locations).
 struct GradientContext {
   GraphBuilder& build;
-  NodeId node;                     // the node whose operands want cotangents; build.graph()[node]
-  NodeId cotangent;                // of the node's result, same type
-  std::span<const bool> wanted;    // per operand: whether anyone needs its cotangent
+  NodeId node;                   // the node whose operands want cotangents; build.graph()[node]
+  NodeId cotangent;              // of the node's result, same type
+  std::span<const bool> wanted;  // per operand: whether anyone needs its cotangent
 };
 
 // A small use of an op, from which its tests are made: inference, print and parse, gradient against finite
 // differences, reference against compiled code.
 struct OpSample {
-  std::string name;                   // unique among the op's samples: "prime", "unit_axis", …
-  Graph graph;                        // inputs, the op, one output root named "y"
-  std::vector<std::pair<double, double>> ranges;  // per input: uniform random values are drawn from [low, high); integers floored
-  bool differentiable = true;         // compare gradients of sum(y * random) with finite differences
-  double max_ulp = 4;                 // compiled f32 against the oracle: |error| <= max_ulp * 2^-24 * max(|exact|, scale)
-  double scale = 1e-30;               // for sums: the size of the largest partial result
-  bool native = true;                 // can be compiled; false for windows and scans, which are only interpreted
+  std::string name;  // unique among the op's samples: "prime", "unit_axis", …
+  Graph graph;       // inputs, the op, one output root named "y"
+  std::vector<std::pair<double, double>>
+      ranges;                  // per input: uniform random values are drawn from [low, high); integers floored
+  bool differentiable = true;  // compare gradients of sum(y * random) with finite differences
+  double max_ulp = 4;          // compiled f32 against the oracle: |error| <= max_ulp * 2^-24 * max(|exact|, scale)
+  double scale = 1e-30;        // for sums: the size of the largest partial result
+  bool native = true;          // can be compiled; false for windows and scans, which are only interpreted
 };
 
 struct OpDefinition {
@@ -53,9 +55,11 @@ struct OpDefinition {
 
   // Result type, or in `error` what is wrong in the words of a verifier ("operands differ: f32[2] and f32[3]").
   // `given` is the type passed to append, for ops that need one.
-  TensorType (*infer)(std::span<const TensorType> operands, const Attributes& attributes, const TensorType& given, std::string& error);
+  TensorType (*infer)(std::span<const TensorType> operands, const Attributes& attributes, const TensorType& given,
+                      std::string& error);
 
-  // Cotangents of the operands; an invalid id is zero. Null where the op has no gradient (integers, comparisons, …: zero).
+  // Cotangents of the operands; an invalid id is zero. Null where the op has no gradient (integers, comparisons, …:
+  // zero).
   std::vector<NodeId> (*gradient)(GradientContext&);
 
   // Null for leaves with storage (input, state, cotangent), assign and scan.
@@ -76,9 +80,9 @@ std::span<const OpDefinition> all_definitions();
 bool parse_op(std::string_view name, Op& op);
 std::string_view name_of(Op op);
 
-// The type of a node: checks the number of operands, that the attributes are the op's, that all types may exist, and asks
-// the definition. On an error says what is wrong in `error` and returns a scalar.
-TensorType infer_type(Op op, std::span<const TensorType> operands, const Attributes& attributes, const TensorType& given,
-                      std::string& error);
+// The type of a node: checks the number of operands, that the attributes are the op's, that all types may exist, and
+// asks the definition. On an error says what is wrong in `error` and returns a scalar.
+TensorType infer_type(Op op, std::span<const TensorType> operands, const Attributes& attributes,
+                      const TensorType& given, std::string& error);
 
 }  // namespace nnc

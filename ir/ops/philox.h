@@ -1,5 +1,5 @@
-// Philox 4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3"
-// (SC 2011). Four random words as a pure function of a 128-bit counter and a 64-bit key.
+// Philox 4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1,
+// 2, 3" (SC 2011). Four random words as a pure function of a 128-bit counter and a 64-bit key.
 #pragma once
 
 #include <array>

@@ -12,7 +12,8 @@
 namespace nnc {
 namespace {
 
-TensorType infer_random(std::span<const TensorType> operands, const Attributes& attributes, const TensorType& given, std::string& error) {
+TensorType infer_random(std::span<const TensorType> operands, const Attributes& attributes, const TensorType& given,
+                        std::string& error) {
   const TensorType number{DType::i64, 0, {}};
   if (operands[0] != number || operands[1] != number) return fail(error, "seed and step are i64[]");
   Distribution distribution = std::get<RandomAttr>(attributes).distribution;
@@ -26,9 +27,12 @@ TensorType infer_random(std::span<const TensorType> operands, const Attributes& 
 
 double draw(Distribution distribution, uint32_t word, int64_t bound) {
   switch (distribution) {
-    case Distribution::uniform: return (word >> 8) * 0x1p-24;
-    case Distribution::normal: return std::numbers::sqrt2 * erfinv(2 * (((word >> 8) + 0.5) * 0x1p-24) - 1);
-    case Distribution::integer: return static_cast<double>((uint64_t{word} * static_cast<uint64_t>(bound)) >> 32);
+    case Distribution::uniform:
+      return (word >> 8) * 0x1p-24;
+    case Distribution::normal:
+      return std::numbers::sqrt2 * erfinv(2 * (((word >> 8) + 0.5) * 0x1p-24) - 1);
+    case Distribution::integer:
+      return static_cast<double>((uint64_t{word} * static_cast<uint64_t>(bound)) >> 32);
   }
   return 0;
 }
@@ -41,8 +45,8 @@ void evaluate_random(const Node& node, std::span<const ReferenceTensor* const> o
   uint64_t pitch = (row + 63) / 64 * 64;
   for (size_t i = 0; i < result.values.size(); ++i) {
     uint64_t e = i / row * pitch + i % row;
-    auto words = philox_4x32_10({static_cast<uint32_t>(16 * (e / 64) + e % 16), attributes.site, static_cast<uint32_t>(step),
-                                 static_cast<uint32_t>(step >> 32)},
+    auto words = philox_4x32_10({static_cast<uint32_t>(16 * (e / 64) + e % 16), attributes.site,
+                                 static_cast<uint32_t>(step), static_cast<uint32_t>(step >> 32)},
                                 {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
     result.values[i] = draw(attributes.distribution, words[e / 16 % 4], node.type.bound);
   }
@@ -53,7 +57,8 @@ std::vector<OpSample> random_samples() {
   uint32_t site = 7;
   for (Distribution distribution : {Distribution::uniform, Distribution::normal, Distribution::integer}) {
     for (const Dims& dims : {Dims{}, Dims{1}, Dims{7}, Dims{3, 17}, Dims{2, 65}, Dims{2, 3, 130}}) {
-      SampleMaker make(fmt::format("{}_{}d_{}", name_of(distribution), dims.size(), TensorType{DType::f32, 0, dims}.elements()));
+      SampleMaker make(
+          fmt::format("{}_{}d_{}", name_of(distribution), dims.size(), TensorType{DType::f32, 0, dims}.elements()));
       NodeId seed = make.input({DType::i64, 0, {}}, 0, 0x1p40), step = make.input({DType::i64, 0, {}}, 0, 1000);
       bool integer = distribution == Distribution::integer;
       TensorType type{integer ? DType::i32 : DType::f32, integer ? 10 : 0, dims};

@@ -33,7 +33,8 @@ TensorType infer_reduce(Types operands, const Attributes& attributes, const Tens
   if (!has_axes(from, reduce.axes, error)) return {};
   if (from.dtype == DType::boolean) return fail(error, "needs numbers, not bool");
   TensorType result{from.dtype, 0, {}};
-  for (int64_t axis : axes_not_in(reduce.axes, from.rank())) result.dims.push_back(from.dims[static_cast<size_t>(axis)]);
+  for (int64_t axis : axes_not_in(reduce.axes, from.rank()))
+    result.dims.push_back(from.dims[static_cast<size_t>(axis)]);
   if (reduce.reduction == Reduction::argmax) {
     if (reduce.axes.size() != 1) return fail(error, "argmax takes one axis");
     result.dtype = DType::i32;
@@ -44,8 +45,9 @@ TensorType infer_reduce(Types operands, const Attributes& attributes, const Tens
   return result;
 }
 
-// sum: the cotangent everywhere. max, min: shared evenly by the elements equal to the result. prod: times the product of
-// the others, which needs care where there are zeros: with one zero only that element has a slope, with two none has.
+// sum: the cotangent everywhere. max, min: shared evenly by the elements equal to the result. prod: times the product
+// of the others, which needs care where there are zeros: with one zero only that element has a slope, with two none
+// has.
 Cotangents reduce_gradient(GradientContext& context) {
   Rule r(context);
   auto attributes = r.b.graph()[r.y].as<ReduceAttr>();
@@ -56,7 +58,8 @@ Cotangents reduce_gradient(GradientContext& context) {
   DType dtype = r.b.type(r.y).dtype;
   NodeId x = r.x(0), zero = r.like(0, x), one = r.like(1, x);
   switch (attributes.reduction) {
-    case Reduction::sum: return {spread(r.g)};
+    case Reduction::sum:
+      return {spread(r.g)};
     case Reduction::max:
     case Reduction::min: {
       NodeId chosen = r.b.compare(Comparison::eq, x, spread(r.y));
@@ -74,7 +77,8 @@ Cotangents reduce_gradient(GradientContext& context) {
       NodeId without = r.b.div(spread(r.b.select(none, others, nothing)), filled);
       return {r.b.select(is_zero, spread(r.b.select(single, others, nothing)), without)};
     }
-    case Reduction::argmax: return {NodeId()};
+    case Reduction::argmax:
+      return {NodeId()};
   }
   return {NodeId()};
 }
@@ -114,8 +118,8 @@ std::vector<OpSample> reduce_samples() {
     Dims dims;
     std::vector<int64_t> axes;
   };
-  const std::vector<Case> cases = {{"one", {1}, {0}},           {"vector", {67}, {0}},       {"rows", {3, 17}, {1}},
-                                   {"columns", {5, 33}, {0}},   {"all", {5, 67}, {0, 1}},    {"wide", {2, 130}, {1}},
+  const std::vector<Case> cases = {{"one", {1}, {0}},           {"vector", {67}, {0}},        {"rows", {3, 17}, {1}},
+                                   {"columns", {5, 33}, {0}},   {"all", {5, 67}, {0, 1}},     {"wide", {2, 130}, {1}},
                                    {"middle", {2, 7, 17}, {1}}, {"outer", {3, 5, 16}, {0, 1}}};
   std::vector<OpSample> samples;
   for (Reduction reduction : {Reduction::sum, Reduction::prod, Reduction::max, Reduction::min, Reduction::argmax}) {
@@ -165,7 +169,8 @@ std::vector<OpSample> cumsum_samples() {
   for (bool exclusive : {false, true}) {
     for (bool reverse : {false, true}) {
       for (const auto& [dims, axis] : {std::pair{Dims{1}, 0}, {Dims{67}, 0}, {Dims{3, 17}, 1}, {Dims{7, 33}, 0}}) {
-        SampleMaker make(fmt::format("{}{}{}_{}", dims[0], exclusive ? "_exclusive" : "", reverse ? "_reverse" : "", axis));
+        SampleMaker make(
+            fmt::format("{}{}{}_{}", dims[0], exclusive ? "_exclusive" : "", reverse ? "_reverse" : "", axis));
         make.build.cumsum(make.input(dims), axis, exclusive, reverse);
         make.sample.scale = 2 * static_cast<double>(dims[static_cast<size_t>(axis)]);
         samples.push_back(make.finish());
@@ -179,22 +184,30 @@ std::vector<OpSample> cumsum_samples() {
 
 double identity_of(Reduction reduction) {
   switch (reduction) {
-    case Reduction::prod: return 1;
+    case Reduction::prod:
+      return 1;
     case Reduction::max:
-    case Reduction::argmax: return -std::numeric_limits<double>::infinity();
-    case Reduction::min: return std::numeric_limits<double>::infinity();
-    case Reduction::sum: break;
+    case Reduction::argmax:
+      return -std::numeric_limits<double>::infinity();
+    case Reduction::min:
+      return std::numeric_limits<double>::infinity();
+    case Reduction::sum:
+      break;
   }
   return 0;
 }
 
 double combine(Reduction reduction, double sum, double value) {
   switch (reduction) {
-    case Reduction::prod: return sum * value;
+    case Reduction::prod:
+      return sum * value;
     case Reduction::max:
-    case Reduction::argmax: return value > sum || std::isnan(value) ? value : sum;
-    case Reduction::min: return value < sum || std::isnan(value) ? value : sum;
-    case Reduction::sum: break;
+    case Reduction::argmax:
+      return value > sum || std::isnan(value) ? value : sum;
+    case Reduction::min:
+      return value < sum || std::isnan(value) ? value : sum;
+    case Reduction::sum:
+      break;
   }
   return sum + value;
 }
@@ -205,14 +218,14 @@ constinit const OpDefinition op_reduce = {.attributes = attributes_of<ReduceAttr
                                           .evaluate = evaluate_reduce,
                                           .samples = reduce_samples};
 
-constinit const OpDefinition op_cumsum = {
-    .attributes = attributes_of<CumsumAttr>,
-    .infer = infer_cumsum,
-    .gradient = [](GradientContext& context) -> Cotangents {
-      auto [axis, exclusive, reverse] = context.build.graph()[context.node].as<CumsumAttr>();
-      return {context.build.cumsum(context.cotangent, axis, exclusive, !reverse)};
-    },
-    .evaluate = evaluate_cumsum,
-    .samples = cumsum_samples};
+constinit const OpDefinition op_cumsum = {.attributes = attributes_of<CumsumAttr>,
+                                          .infer = infer_cumsum,
+                                          .gradient = [](GradientContext& context) -> Cotangents {
+                                            auto [axis, exclusive, reverse] =
+                                                context.build.graph()[context.node].as<CumsumAttr>();
+                                            return {context.build.cumsum(context.cotangent, axis, exclusive, !reverse)};
+                                          },
+                                          .evaluate = evaluate_cumsum,
+                                          .samples = cumsum_samples};
 
 }  // namespace nnc

@@ -46,8 +46,8 @@ bool parse_op(std::string_view name, Op& op) {
 
 std::string_view name_of(Op op) { return definition(op).name; }
 
-TensorType infer_type(Op op, std::span<const TensorType> operands, const Attributes& attributes, const TensorType& given,
-                      std::string& error) {
+TensorType infer_type(Op op, std::span<const TensorType> operands, const Attributes& attributes,
+                      const TensorType& given, std::string& error) {
   error.clear();
   const OpDefinition& found = definition(op);
   TensorType scalar{DType::f32, 0, {}};

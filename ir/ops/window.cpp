@@ -1,6 +1,6 @@
-// Pooling: a reduction over sliding windows of the last axes. `size`, `stride`, `dilation`, `before` and `after` have one
-// value per axis of the operand; axes that are not pooled have 1, 1, 1, 0, 0. Padding holds the reduction's identity.
-// extent = (before + n + after - dilation * (size - 1) - 1) / stride + 1, rounded down: PyTorch's formula.
+// Pooling: a reduction over sliding windows of the last axes. `size`, `stride`, `dilation`, `before` and `after` have
+// one value per axis of the operand; axes that are not pooled have 1, 1, 1, 0, 0. Padding holds the reduction's
+// identity. extent = (before + n + after - dilation * (size - 1) - 1) / stride + 1, rounded down: PyTorch's formula.
 #include <fmt/format.h>
 
 #include "ir/ops/definitions.h"
@@ -12,7 +12,8 @@
 namespace nnc {
 namespace {
 
-TensorType infer_window(std::span<const TensorType> operands, const Attributes& attributes, const TensorType&, std::string& error) {
+TensorType infer_window(std::span<const TensorType> operands, const Attributes& attributes, const TensorType&,
+                        std::string& error) {
   const auto& window = std::get<WindowAttr>(attributes);
   TensorType result = operands[0];
   if (window.reduction == Reduction::argmax) return fail(error, "a window does not reduce by argmax");
@@ -71,7 +72,8 @@ std::vector<OpSample> window_samples() {
     };
     add("one", {1}, {.size = {1}, .stride = {1}, .dilation = {1}, .before = {0}, .after = {0}});
     add("halves", {3, 8}, {.size = {1, 2}, .stride = {1, 2}, .dilation = {1, 1}, .before = {0, 0}, .after = {0, 0}});
-    add("overlapping", {2, 7, 7}, {.size = {1, 3, 3}, .stride = {1, 2, 2}, .dilation = {1, 1, 1}, .before = {0, 1, 1}, .after = {0, 1, 1}});
+    add("overlapping", {2, 7, 7},
+        {.size = {1, 3, 3}, .stride = {1, 2, 2}, .dilation = {1, 1, 1}, .before = {0, 1, 1}, .after = {0, 1, 1}});
     add("dilated", {17}, {.size = {3}, .stride = {1}, .dilation = {2}, .before = {1}, .after = {2}});
   }
   return samples;

@@ -1,5 +1,5 @@
-// The Plan: how a Graph's nodes are grouped into regions, where every value lives, and what runs between which barriers.
-// It moves work and never changes a bit: orders and roundings are the Graph's.
+// The Plan: how a Graph's nodes are grouped into regions, where every value lives, and what runs between which
+// barriers. It moves work and never changes a bit: orders and roundings are the Graph's.
 //
 //   plan step of mnist_mlp at B=128 {
 //     A0 %h1 f32 [b, o] ld 528 @0 270336 phases 0..1
@@ -25,7 +25,7 @@ struct Layout {
   std::vector<Factor> factors;  // outermost first
   Dims physical;                // allocated extent of each factor, >= its extent (a pitch)
 
-  int64_t elements() const;     // product of `physical`
+  int64_t elements() const;  // product of `physical`
   // The logical axis along which neighbouring elements lie; -1 for a scalar.
   int64_t lane_axis() const { return factors.empty() ? -1 : factors.back().axis; }
   bool operator==(const Layout&) const = default;
@@ -41,13 +41,13 @@ struct Storage {
   enum Kind : uint8_t { io, state, arena };
   Kind kind = arena;
   std::string name;
-  NodeId value;                 // io, arena
-  StateId held;                 // state
-  bool mirror = false;          // state: a copy in another layout, written with its home
+  NodeId value;         // io, arena
+  StateId held;         // state
+  bool mirror = false;  // state: a copy in another layout, written with its home
   TensorType type;
   Layout layout;
-  bool zero = false;            // what the layout pads holds zeros
-  int64_t offset = 0;           // state, arena: bytes into the segment; io: position in Plan::io
+  bool zero = false;   // what the layout pads holds zeros
+  int64_t offset = 0;  // state, arena: bytes into the segment; io: position in Plan::io
   int64_t bytes = 0;
   int64_t first_phase = 0, last_phase = 0;  // arena: the phases in which it is alive
 };
@@ -60,18 +60,18 @@ struct Grid {
     int64_t axis = 0, extent = 1, count = 1;
     bool operator==(const Axis&) const = default;
   };
-  std::vector<Axis> axes;       // outer, inner; empty: one item
+  std::vector<Axis> axes;  // outer, inner; empty: one item
   int64_t items() const;
   bool operator==(const Grid&) const = default;
 };
 
 // How a region walks its domain: vectors along `lane_axis`, `vectors` of them at a time (a panel), `rows` tile rows.
 struct Tiling {
-  int64_t lane_axis = -1;       // -1: scalars only
-  int64_t vectors = 1;          // per panel
+  int64_t lane_axis = -1;  // -1: scalars only
+  int64_t vectors = 1;     // per panel
   int64_t panels = 1;
-  int64_t row_axis = -1;        // -1: none
-  int64_t rows = 1;             // most rows of a tile
+  int64_t row_axis = -1;  // -1: none
+  int64_t rows = 1;       // most rows of a tile
 };
 
 struct Region;
@@ -83,16 +83,19 @@ struct Region {
   enum Kind : uint8_t { map, reduce, contract, scatter, cumsum };
   Kind kind = map;
   std::string name;
-  NodeId anchor;                     // reduce (over other than the last axis), contract, scatter, cumsum
+  NodeId anchor;  // reduce (over other than the last axis), contract, scatter, cumsum
   Dims domain;
   Tiling tiling;
   Grid grid;
-  std::vector<NodeId> members;       // ascending; expressions inlined into several regions are not members
-  struct Output { NodeId value; StorageId storage; };
-  std::vector<Output> outputs;       // stored values; one value may be stored several times
+  std::vector<NodeId> members;  // ascending; expressions inlined into several regions are not members
+  struct Output {
+    NodeId value;
+    StorageId storage;
+  };
+  std::vector<Output> outputs;  // stored values; one value may be stored several times
   struct Read {
     StorageId storage;
-    bool item_local = false;         // item k reads only what item k of the same grid wrote
+    bool item_local = false;  // item k reads only what item k of the same grid wrote
   };
   std::vector<Read> reads;
   Locations locations;
@@ -100,7 +103,7 @@ struct Region {
 };
 
 struct Phase {
-  std::vector<RegionId> regions;     // in order of execution
+  std::vector<RegionId> regions;  // in order of execution
 };
 
 // States lie alike in all plans of a program: layouts follow from shape, dtype and target.
@@ -111,20 +114,20 @@ struct StateLayouts {
     int64_t home_offset = 0;
     std::vector<int64_t> mirror_offsets;
   };
-  std::vector<Entry> entries;        // one per state of the program
+  std::vector<Entry> entries;  // one per state of the program
   int64_t bytes = 0;
 };
 
 struct Plan {
   const Program* program = nullptr;
-  Graph graph;                       // the joint graph, orders fixed
+  Graph graph;  // the joint graph, orders fixed
   Target target;
   std::vector<Storage> storages;
-  std::vector<StorageId> io;         // inputs in graph order, then roots
-  std::vector<Region> regions;       // producers before consumers
+  std::vector<StorageId> io;    // inputs in graph order, then roots
+  std::vector<Region> regions;  // producers before consumers
   std::vector<Phase> phases;
   int64_t state_bytes = 0, arena_bytes = 0;
-  int64_t live_bytes = 0;            // the largest set of arena values alive in one phase: the lower bound of arena_bytes
+  int64_t live_bytes = 0;  // the largest set of arena values alive in one phase: the lower bound of arena_bytes
 
   Storage& operator[](StorageId id) { return storages[id.value]; }
   const Storage& operator[](StorageId id) const { return storages[id.value]; }

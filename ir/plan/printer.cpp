@@ -27,19 +27,30 @@ std::string layout_text(const Layout& layout) {
 // "S3", "A0", "IO2": the kind, and the position in the table.
 std::string storage_name(const Plan& plan, StorageId id) {
   const Storage& storage = plan[id];
-  return fmt::format("{}{}", storage.kind == Storage::state ? "S" : storage.kind == Storage::arena ? "A" : "IO", id.value);
+  return fmt::format("{}{}",
+                     storage.kind == Storage::state   ? "S"
+                     : storage.kind == Storage::arena ? "A"
+                                                      : "IO",
+                     id.value);
 }
 
 std::string storage_line(const Plan& plan, const Names& names, StorageId id) {
   const Storage& storage = plan[id];
   std::string line = fmt::format("  {} ", storage_name(plan, id));
   switch (storage.kind) {
-    case Storage::state: line += fmt::format("\"{}\" {} ", storage.name, storage.mirror ? "mirror" : "home"); break;
-    case Storage::arena: line += names[storage.value.value] + " "; break;
-    case Storage::io: line += fmt::format("\"{}\" {} ", storage.name, names[storage.value.value]); break;
+    case Storage::state:
+      line += fmt::format("\"{}\" {} ", storage.name, storage.mirror ? "mirror" : "home");
+      break;
+    case Storage::arena:
+      line += names[storage.value.value] + " ";
+      break;
+    case Storage::io:
+      line += fmt::format("\"{}\" {} ", storage.name, names[storage.value.value]);
+      break;
   }
   line += fmt::format("{} {} ", to_string(storage.type), layout_text(storage.layout));
-  line += storage.kind == Storage::io ? fmt::format("#{}", storage.offset) : fmt::format("@{} {}", storage.offset, storage.bytes);
+  line += storage.kind == Storage::io ? fmt::format("#{}", storage.offset)
+                                      : fmt::format("@{} {}", storage.offset, storage.bytes);
   if (storage.kind == Storage::arena) line += fmt::format(" phases {}..{}", storage.first_phase, storage.last_phase);
   return line + "\n";
 }
@@ -55,14 +66,16 @@ std::string region_line(const Plan& plan, const Names& names, RegionId id) {
                         region.tiling.vectors * plan.target.lanes, region.tiling.lane_axis);
   }
   std::vector<std::string> axes, members, reads, writes;
-  for (const Grid::Axis& axis : region.grid.axes) axes.push_back(fmt::format("d{}:{}/{}", axis.axis, axis.extent, axis.count));
+  for (const Grid::Axis& axis : region.grid.axes)
+    axes.push_back(fmt::format("d{}:{}/{}", axis.axis, axis.extent, axis.count));
   for (NodeId member : region.members) {
     if (member != region.anchor) members.push_back(names[member.value]);
   }
-  for (const Region::Read& read : region.reads) reads.push_back(storage_name(plan, read.storage) + (read.item_local ? "*" : ""));
+  for (const Region::Read& read : region.reads)
+    reads.push_back(storage_name(plan, read.storage) + (read.item_local ? "*" : ""));
   for (const Region::Output& output : region.outputs) writes.push_back(storage_name(plan, output.storage));
-  line += fmt::format(" grid ({}) {{{}}} reads {} writes {}", fmt::join(axes, " "), fmt::join(members, " "), fmt::join(reads, " "),
-                      fmt::join(writes, " "));
+  line += fmt::format(" grid ({}) {{{}}} reads {} writes {}", fmt::join(axes, " "), fmt::join(members, " "),
+                      fmt::join(reads, " "), fmt::join(writes, " "));
   std::vector<std::string> places;
   for (const Location& place : region.locations) places.push_back(fmt::format("!{}", place.line));
   return line + (places.empty() ? "" : "  " + fmt::format("{}", fmt::join(places, ","))) + "\n";
@@ -72,10 +85,11 @@ std::string region_line(const Plan& plan, const Names& names, RegionId id) {
 
 std::string print(const Plan& plan) {
   const Names names = node_names(plan.graph, find_literals(plan.graph));
-  std::string text = fmt::format("plan {} of {} at B={} target={} {{  # a read marked * is local to its item\n", plan.graph.name,
-                                 plan.program->name, plan.graph.batch, plan.target.name);
+  std::string text = fmt::format("plan {} of {} at B={} target={} {{  # a read marked * is local to its item\n",
+                                 plan.graph.name, plan.program->name, plan.graph.batch, plan.target.name);
   for (size_t s = 0; s < plan.storages.size(); ++s) text += storage_line(plan, names, StorageId(s));
-  text += fmt::format("  # states {} bytes, arena {} bytes, largest live set {} bytes\n", plan.state_bytes, plan.arena_bytes, plan.live_bytes);
+  text += fmt::format("  # states {} bytes, arena {} bytes, largest live set {} bytes\n", plan.state_bytes,
+                      plan.arena_bytes, plan.live_bytes);
   for (size_t p = 0; p < plan.phases.size(); ++p) {
     text += fmt::format("  phase {}\n", p);
     for (RegionId region : plan.phases[p].regions) text += region_line(plan, names, region);

@@ -1,9 +1,8 @@
 // The rules of a Plan. Each message names the region or buffer, then the rule.
 //
-//   P1  a member stands in one region; what a region stores it computes, or it lies in memory; what is read is stored before
-//   P2  a layout is one-to-one and inside its physical extents; offsets are multiples of 64
-//   P3  who updates a state's home updates its mirrors in the same region
-//   P4  arena storages share bytes only if their phases do not meet
+//   P1  a member stands in one region; what a region stores it computes, or it lies in memory; what is read is stored
+//   before P2  a layout is one-to-one and inside its physical extents; offsets are multiples of 64 P3  who updates a
+//   state's home updates its mirrors in the same region P4  arena storages share bytes only if their phases do not meet
 //   P5  regions of one phase that touch the same storage, one writing: one grid, and the read is item-local
 //   P6  old values of a state are read no later than the region that overwrites it
 //   P7  values of rows only where a region holds whole rows
@@ -60,23 +59,31 @@ class Verifier {
   void check_storage(StorageId id) {
     const Storage& storage = plan_[id];
     const Layout& layout = storage.layout;
-    if (layout.physical.size() != layout.factors.size()) return fail(name(id), "P2: {} factors, {} extents", layout.factors.size(), layout.physical.size());
+    if (layout.physical.size() != layout.factors.size())
+      return fail(name(id), "P2: {} factors, {} extents", layout.factors.size(), layout.physical.size());
     std::vector<int64_t> covered(storage.type.dims.size(), 1);
     for (size_t k = 0; k < layout.factors.size(); ++k) {
       const Layout::Factor& factor = layout.factors[k];
-      if (factor.axis < 0 || factor.axis >= storage.type.rank() || factor.divisor < 1 || factor.extent < 0) return fail(name(id), "P2: factor {} is malformed", k);
-      if (layout.physical[k] < factor.extent) fail(name(id), "P2: extent {} of factor {} exceeds {}", factor.extent, k, layout.physical[k]);
+      if (factor.axis < 0 || factor.axis >= storage.type.rank() || factor.divisor < 1 || factor.extent < 0)
+        return fail(name(id), "P2: factor {} is malformed", k);
+      if (layout.physical[k] < factor.extent)
+        fail(name(id), "P2: extent {} of factor {} exceeds {}", factor.extent, k, layout.physical[k]);
       covered[factor.axis] *= factor.extent;
     }
     for (size_t axis = 0; axis < covered.size(); ++axis) {
-      if (covered[axis] < storage.type.dims[axis]) fail(name(id), "P2: axis {} has {} elements, the layout holds {}", axis, storage.type.dims[axis], covered[axis]);
+      if (covered[axis] < storage.type.dims[axis])
+        fail(name(id), "P2: axis {} has {} elements, the layout holds {}", axis, storage.type.dims[axis],
+             covered[axis]);
     }
     if (storage.kind == Storage::io) return;
-    if (storage.offset % kLine != 0 || storage.offset < 0) fail(name(id), "P2: offset {} is no multiple of {}", storage.offset, kLine);
-    if (storage.bytes < layout.elements() * size_of(storage.type.dtype)) fail(name(id), "P10: {} bytes hold {} elements", storage.bytes, layout.elements());
+    if (storage.offset % kLine != 0 || storage.offset < 0)
+      fail(name(id), "P2: offset {} is no multiple of {}", storage.offset, kLine);
+    if (storage.bytes < layout.elements() * size_of(storage.type.dtype))
+      fail(name(id), "P10: {} bytes hold {} elements", storage.bytes, layout.elements());
     const int64_t segment = storage.kind == Storage::state ? plan_.state_bytes : plan_.arena_bytes;
     const bool unused = storage.kind == Storage::arena && storage.first_phase < 0;
-    if (!unused && storage.offset + storage.bytes > segment) fail(name(id), "P10: ends at {} of {} bytes", storage.offset + storage.bytes, segment);
+    if (!unused && storage.offset + storage.bytes > segment)
+      fail(name(id), "P10: ends at {} of {} bytes", storage.offset + storage.bytes, segment);
   }
 
   void check_members() {
@@ -101,7 +108,8 @@ class Verifier {
   }
 
   bool reads_value(const Region& region, NodeId value) const {
-    return std::any_of(region.reads.begin(), region.reads.end(), [&](const Region::Read& read) { return plan_[read.storage].value == value; });
+    return std::any_of(region.reads.begin(), region.reads.end(),
+                       [&](const Region::Read& read) { return plan_[read.storage].value == value; });
   }
 
   // A sweep over offsets: storages that overlap in bytes must not meet in time.
@@ -112,14 +120,16 @@ class Verifier {
       const Storage& storage = plan_.storages[s];
       if (storage.kind != Storage::arena || storage.first_phase < 0) continue;
       if (storage.last_phase >= static_cast<int64_t>(plan_.phases.size()) || storage.last_phase < storage.first_phase) {
-        fail(name(StorageId(s)), "P4: alive in phases {}..{} of {}", storage.first_phase, storage.last_phase, plan_.phases.size());
+        fail(name(StorageId(s)), "P4: alive in phases {}..{} of {}", storage.first_phase, storage.last_phase,
+             plan_.phases.size());
         continue;
       }
       arena.push_back(StorageId(s));
       for (int64_t phase = storage.first_phase; phase <= storage.last_phase; ++phase) alive[phase] += storage.bytes;
     }
     const int64_t live = alive.empty() ? 0 : *std::max_element(alive.begin(), alive.end());
-    if (live > plan_.arena_bytes) fail("arena", "P10: {} bytes are alive at once, {} are planned", live, plan_.arena_bytes);
+    if (live > plan_.arena_bytes)
+      fail("arena", "P10: {} bytes are alive at once, {} are planned", live, plan_.arena_bytes);
     std::sort(arena.begin(), arena.end(), [&](StorageId a, StorageId b) { return plan_[a].offset < plan_[b].offset; });
     std::vector<StorageId> open;
     for (StorageId id : arena) {
@@ -152,10 +162,13 @@ class Verifier {
       const bool row = rank > 0 && Dims(region.domain.begin(), region.domain.end() - 1) == dims;
       const bool cut = std::any_of(region.grid.axes.begin(), region.grid.axes.end(),
                                    [&](const Grid::Axis& axis) { return axis.axis == rank - 1 && axis.count > 1; });
-      const bool holds = region.tiling.lane_axis == rank - 1 && !cut && (region.kind == Region::map || region.tiling.panels == 1);
-      if (!row || !holds) fail(name(id), "P7: %{} has another shape than the domain, whose rows are not held", member.value);
+      const bool holds =
+          region.tiling.lane_axis == rank - 1 && !cut && (region.kind == Region::map || region.tiling.panels == 1);
+      if (!row || !holds)
+        fail(name(id), "P7: %{} has another shape than the domain, whose rows are not held", member.value);
     }
-    if (region.phase < 0 || region.phase >= static_cast<int64_t>(plan_.phases.size())) return fail(name(id), "P5: stands in no phase");
+    if (region.phase < 0 || region.phase >= static_cast<int64_t>(plan_.phases.size()))
+      return fail(name(id), "P5: stands in no phase");
     for (const Region::Read& read : region.reads) touches_[read.storage.value].push_back({id, false, read.item_local});
     for (const Region::Output& output : region.outputs) touches_[output.storage.value].push_back({id, true, false});
   }
@@ -168,7 +181,8 @@ class Verifier {
         if (other.region == writer.region) continue;
         const int64_t written = plan_[writer.region].phase, touched = plan_[other.region].phase;
         if (storage.kind == Storage::state) {
-          if (other.writes || touched >= written) fail(name(other.region), "P6: touches {} no earlier than {} overwrites it", name(id), name(writer.region));
+          if (other.writes || touched >= written)
+            fail(name(other.region), "P6: touches {} no earlier than {} overwrites it", name(id), name(writer.region));
         } else if (other.writes) {
           fail(name(other.region), "P1: {} is written by {} too", name(id), name(writer.region));
         } else if (touched < written) {
@@ -178,8 +192,10 @@ class Verifier {
         }
       }
     }
-    const bool is_written = std::any_of(touches_[id.value].begin(), touches_[id.value].end(), [](const Touch& touch) { return touch.writes; });
-    if (storage.kind == Storage::arena && !is_written && !touches_[id.value].empty()) fail(name(id), "P1: is read and never written");
+    const bool is_written = std::any_of(touches_[id.value].begin(), touches_[id.value].end(),
+                                        [](const Touch& touch) { return touch.writes; });
+    if (storage.kind == Storage::arena && !is_written && !touches_[id.value].empty())
+      fail(name(id), "P1: is read and never written");
   }
 
   void check_mirrors() {
@@ -225,7 +241,8 @@ class Verifier {
   }
 
   bool is_written(StorageId id) const {
-    return std::any_of(touches_[id.value].begin(), touches_[id.value].end(), [](const Touch& touch) { return touch.writes; });
+    return std::any_of(touches_[id.value].begin(), touches_[id.value].end(),
+                       [](const Touch& touch) { return touch.writes; });
   }
 
   const Plan& plan_;

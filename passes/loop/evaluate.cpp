@@ -26,7 +26,8 @@ bool RegionLowering::is_member(NodeId node) const { return members_[node.value];
 KernelWriter::Key RegionLowering::key(NodeId node, const Indices& at, ValueId mask) const {
   KernelWriter::Key key = {node.value, mask.value};
   for (const AxisIndex& index : at) {
-    key.insert(key.end(), {index.affine.constant, index.lane, index.dynamic.value, static_cast<int64_t>(index.affine.terms.size())});
+    key.insert(key.end(), {index.affine.constant, index.lane, index.dynamic.value,
+                           static_cast<int64_t>(index.affine.terms.size())});
     for (const auto& [var, coefficient] : index.affine.terms) key.insert(key.end(), {var.value, coefficient});
   }
   return key;
@@ -52,8 +53,10 @@ LoopOperand RegionLowering::evaluate(NodeId id, const Indices& at, ValueId mask)
 LoopOperand RegionLowering::compute(NodeId id, const Indices& at, ValueId mask) {
   const Node& node = graph_[id];
   switch (definition(node.op).kind) {
-    case OpKind::map: return compute_map(id, at, mask);
-    case OpKind::random: return compute_random(id, at);
+    case OpKind::map:
+      return compute_map(id, at, mask);
+    case OpKind::random:
+      return compute_random(id, at);
     case OpKind::movement:
       if (node.op == Op::gather) return compute_gather(id, at, mask);
       if (node.op == Op::pad || node.op == Op::concat) return compute_choice(id, at, mask);
@@ -77,7 +80,8 @@ LoopOperand RegionLowering::compute(NodeId id, const Indices& at, ValueId mask) 
     case OpKind::leaf:
       if (node.op == Op::iota) return index_value(at[node.as<IotaAttr>().axis], node.type.dtype);
       [[fallthrough]];
-    default: NNC_CHECK(false, "{} is no expression of a point in region {}", name_of(node.op), region_.name);
+    default:
+      NNC_CHECK(false, "{} is no expression of a point in region {}", name_of(node.op), region_.name);
   }
 }
 
@@ -150,11 +154,14 @@ LoopOperand RegionLowering::compute_random(NodeId id, const Indices& at) {
   }
   const LoopOperand number = index_value(element, DType::i32);
   const bool vector = writer_.is_vector(number);
-  const auto typed = [&](LoopOperand value) { return value.value ? value : writer_.define(LoopOp::splat, DType::i64, false, {value}); };
+  const auto typed = [&](LoopOperand value) {
+    return value.value ? value : writer_.define(LoopOp::splat, DType::i64, false, {value});
+  };
   const RandomAttr& random = node.as<RandomAttr>();
   LoopStmt patch;
   patch.site = random.site;
-  const LoopOperand bits = writer_.define(LoopOp::philox, DType::i32, vector, {number, typed(seed), typed(step)}, patch);
+  const LoopOperand bits =
+      writer_.define(LoopOp::philox, DType::i32, vector, {number, typed(seed), typed(step)}, patch);
   if (random.distribution == Distribution::uniform) return writer_.define(LoopOp::uniform, DType::f32, vector, {bits});
   if (random.distribution == Distribution::normal) return writer_.define(LoopOp::normal, DType::f32, vector, {bits});
   LoopStmt bound;
@@ -206,7 +213,9 @@ BufferId RegionLowering::buffer(StorageId id, const Layout& layout) {
   buffer.zero = storage.zero;
   const BufferId made = writer_.add_buffer(std::move(buffer));
   BufferBinding binding;
-  binding.space = storage.kind == Storage::io ? BufferBinding::io : storage.kind == Storage::state ? BufferBinding::state : BufferBinding::arena;
+  binding.space = storage.kind == Storage::io      ? BufferBinding::io
+                  : storage.kind == Storage::state ? BufferBinding::state
+                                                   : BufferBinding::arena;
   binding.offset = storage.offset;
   bindings_.push_back(binding);
   used_.emplace_back(false, false);
@@ -219,16 +228,18 @@ LoopOperand RegionLowering::load(NodeId id, const Indices& at, ValueId mask) {
   StateId state;
   for (const Region::Read& read : region_.reads) {
     const Storage& storage = plan_[read.storage];
-    const bool holds = storage.kind == Storage::state ? node.op == Op::state && storage.held == node.as<StateAttr>().state
-                                                      : storage.value == id;
+    const bool holds = storage.kind == Storage::state
+                           ? node.op == Op::state && storage.held == node.as<StateAttr>().state
+                           : storage.value == id;
     if (!holds) continue;
     const auto physical = physical_indices(storage.layout, at, writer_.lanes(), writer_.range());
     if (!physical) {
       state = storage.held;
       continue;
     }
-    const bool contiguous = physical->lane_axis < 0 || (physical->lane_step == 1 && physical->lane_axis + 1 ==
-                                                        static_cast<int64_t>(storage.layout.factors.size()));
+    const bool contiguous =
+        physical->lane_axis < 0 ||
+        (physical->lane_step == 1 && physical->lane_axis + 1 == static_cast<int64_t>(storage.layout.factors.size()));
     if (!usable || (contiguous && storage.kind != Storage::state)) usable = read.storage;
     if (contiguous) {
       usable = read.storage;
@@ -243,7 +254,8 @@ LoopOperand RegionLowering::load(NodeId id, const Indices& at, ValueId mask) {
   return load_from(usable, plan_[usable].layout, node.type, at, mask);
 }
 
-LoopOperand RegionLowering::load_from(StorageId id, const Layout& layout, const TensorType& type, const Indices& at, ValueId mask) {
+LoopOperand RegionLowering::load_from(StorageId id, const Layout& layout, const TensorType& type, const Indices& at,
+                                      ValueId mask) {
   const auto physical = physical_indices(layout, at, writer_.lanes(), writer_.range());
   NNC_CHECK(physical, "an access that the layout of {} does not allow", plan_[id].name);
   bool vector = mask && writer_.is_vector({mask, 0});

@@ -98,7 +98,8 @@ void KernelWriter::append(LoopStmt stmt, std::vector<VarId> family) {
   blocks_.back().pending.push_back({std::move(stmt), std::move(family)});
 }
 
-LoopOperand KernelWriter::define(LoopOp op, DType dtype, bool vector, std::vector<LoopOperand> operands, LoopStmt patch) {
+LoopOperand KernelWriter::define(LoopOp op, DType dtype, bool vector, std::vector<LoopOperand> operands,
+                                 LoopStmt patch) {
   std::vector<VarId> family;
   for (const LoopOperand& operand : operands) collect_family(operand, family);
   collect_family(patch.affine, family);
@@ -165,8 +166,8 @@ const LoopOperand* KernelWriter::find(const Key& key) const {
   return nullptr;
 }
 
-// Orders the pending statements so that those repeated over the same unrolled variables stand together: one instance then
-// runs to its end before the next begins, and its temporaries stay in registers.
+// Orders the pending statements so that those repeated over the same unrolled variables stand together: one instance
+// then runs to its end before the next begins, and its temporaries stay in registers.
 void KernelWriter::gather_families(Block& block) {
   std::vector<Pending>& pending = block.pending;
   std::vector<std::vector<size_t>> next(pending.size());

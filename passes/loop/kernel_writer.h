@@ -12,7 +12,10 @@ namespace nnc {
 
 class KernelWriter {
  public:
-  explicit KernelWriter(const Target& target) { kernel_.target = target; blocks_.emplace_back(); }
+  explicit KernelWriter(const Target& target) {
+    kernel_.target = target;
+    blocks_.emplace_back();
+  }
 
   Kernel& kernel() { return kernel_; }
   int64_t lanes() const { return kernel_.target.lanes; }
@@ -27,8 +30,8 @@ class KernelWriter {
   void open_items(std::vector<VarId> vars, int64_t inner_count);
   void close();
 
-  // `patch` holds what the op needs besides operands (comparison, affine, …). The family of the new value follows from the
-  // operands and from the unrolled variables in `patch.affine`.
+  // `patch` holds what the op needs besides operands (comparison, affine, …). The family of the new value follows from
+  // the operands and from the unrolled variables in `patch.affine`.
   LoopOperand define(LoopOp op, DType dtype, bool vector, std::vector<LoopOperand> operands, LoopStmt patch = {});
   // A variable with the given family, holding `initial`.
   ValueId define_var(DType dtype, bool vector, std::vector<VarId> family, LoopOperand initial);

@@ -12,9 +12,8 @@ constexpr int64_t kUnroll = 4;
 }  // namespace
 
 void RegionLowering::lower_map() {
-  walk({}, [&](Indices at) {
-    compute_members(at, [&](const Indices& here, const Body& body) { for_lanes(here, body); });
-  });
+  walk({},
+       [&](Indices at) { compute_members(at, [&](const Indices& here, const Body& body) { for_lanes(here, body); }); });
 }
 
 void RegionLowering::lower_contract() {
@@ -29,7 +28,8 @@ void RegionLowering::lower_contract() {
         }
       }
       writer_.set_locations(node.locations);
-      const ValueId sum = writer_.define_var(node.type.dtype, region_.tiling.lane_axis >= 0, family, KernelWriter::literal(0));
+      const ValueId sum =
+          writer_.define_var(node.type.dtype, region_.tiling.lane_axis >= 0, family, KernelWriter::literal(0));
       std::vector<AxisIndex> index(map.names.size());
       std::vector<int> summed;
       for (size_t k = 0; k < map.names.size(); ++k) {
@@ -89,7 +89,8 @@ void RegionLowering::lower_reduce() {
       size_t kept = 0;
       std::vector<size_t> summed;
       for (size_t axis = 0; axis < source.size(); ++axis) {
-        const bool is_summed = std::find(reduce.axes.begin(), reduce.axes.end(), static_cast<int64_t>(axis)) != reduce.axes.end();
+        const bool is_summed =
+            std::find(reduce.axes.begin(), reduce.axes.end(), static_cast<int64_t>(axis)) != reduce.axes.end();
         if (is_summed) {
           summed.push_back(axis);
         } else {
@@ -138,7 +139,8 @@ void RegionLowering::lower_argmax() {
       std::vector<VarId> family;
       if (vector && vectors_var_) family.push_back(vectors_var_);
       writer_.set_locations(node.locations);
-      const ValueId best = writer_.define_var(source.dtype, vector, family, KernelWriter::literal(identity_of(Reduction::max, source.dtype)));
+      const ValueId best = writer_.define_var(source.dtype, vector, family,
+                                              KernelWriter::literal(identity_of(Reduction::max, source.dtype)));
       const ValueId where = writer_.define_var(DType::i32, vector, family, KernelWriter::literal(0));
       const VarId var = writer_.add_var(LoopVar::loop, "k", 0, source.dims[axis]);
       writer_.open_loop(var);
@@ -186,7 +188,8 @@ void RegionLowering::lower_cumsum() {
       if (vector) value = splat(value, node.type.dtype);
       const LoopOperand total = writer_.define(LoopOp::add, node.type.dtype, vector, {{sum, 0}, value});
       const LoopOperand before = writer_.define(LoopOp::splat, node.type.dtype, vector, {{sum, 0}});
-      for (const Region::Output& output : region_.outputs) store(output.storage, point, cumsum.exclusive ? before : total);
+      for (const Region::Output& output : region_.outputs)
+        store(output.storage, point, cumsum.exclusive ? before : total);
       writer_.assign(sum, LoopOp::splat, {total});
       writer_.close();
     });

@@ -31,9 +31,15 @@ LoopEntry::Io io_of(const Plan& plan, const Storage& storage, size_t root) {
 
 }  // namespace
 
-RegionLowering::RegionLowering(const Plan& plan, const Region& region, const std::vector<Role>& roles, LayoutNeeds& needs)
-    : plan_(plan), graph_(plan.graph), region_(region), roles_(roles), needs_(needs),
-      members_(plan.graph.nodes.size(), false), writer_(plan.target) {
+RegionLowering::RegionLowering(const Plan& plan, const Region& region, const std::vector<Role>& roles,
+                               LayoutNeeds& needs)
+    : plan_(plan),
+      graph_(plan.graph),
+      region_(region),
+      roles_(roles),
+      needs_(needs),
+      members_(plan.graph.nodes.size(), false),
+      writer_(plan.target) {
   for (NodeId member : region.members) members_[member.value] = true;
   for (NodeId member : region.members) {
     const Node& node = graph_[member];
@@ -47,11 +53,20 @@ RegionLowering::RegionLowering(const Plan& plan, const Region& region, const std
 
 std::vector<LoweredKernel> RegionLowering::run() {
   switch (region_.kind) {
-    case Region::map: lower_map(); break;
-    case Region::contract: lower_contract(); break;
-    case Region::reduce: lower_reduce(); break;
-    case Region::cumsum: lower_cumsum(); break;
-    case Region::scatter: return lower_scatter();
+    case Region::map:
+      lower_map();
+      break;
+    case Region::contract:
+      lower_contract();
+      break;
+    case Region::reduce:
+      lower_reduce();
+      break;
+    case Region::cumsum:
+      lower_cumsum();
+      break;
+    case Region::scatter:
+      return lower_scatter();
   }
   return {finish()};
 }
@@ -101,7 +116,8 @@ void lower_regions(const Plan& plan, const std::vector<Role>& roles, LoopModule&
   entry.batch = plan.graph.batch;
   entry.flops = count_flops(plan.graph);
   const size_t inputs = plan.io.size() - plan.graph.roots.size();
-  for (size_t k = 0; k < plan.io.size(); ++k) entry.io.push_back(io_of(plan, plan[plan.io[k]], k < inputs ? SIZE_MAX : k - inputs));
+  for (size_t k = 0; k < plan.io.size(); ++k)
+    entry.io.push_back(io_of(plan, plan[plan.io[k]], k < inputs ? SIZE_MAX : k - inputs));
   for (const Phase& phase : plan.phases) {
     LoopPhase calls;
     for (RegionId id : phase.regions) {
@@ -112,7 +128,8 @@ void lower_regions(const Plan& plan, const std::vector<Role>& roles, LoopModule&
         if (is_new) {
           // Another region may itself be called "name_1".
           std::string unique = name;
-          for (int repeat = 1; !kernels.names.insert(unique).second; ++repeat) unique = name + "_" + std::to_string(repeat);
+          for (int repeat = 1; !kernels.names.insert(unique).second; ++repeat)
+            unique = name + "_" + std::to_string(repeat);
           lowered.kernel.name = std::move(unique);
           module.kernels.push_back(std::move(lowered.kernel));
         }

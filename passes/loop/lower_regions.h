@@ -18,15 +18,17 @@ struct KernelTable {
   std::set<std::string> names;
 };
 
-// Purpose: writes each region of the plan as a kernel over its tiles: explicit vectors, masks where a tile reaches beyond an
-// extent, accumulators in registers, expressions evaluated where their operands are.
+// Purpose: writes each region of the plan as a kernel over its tiles: explicit vectors, masks where a tile reaches
+// beyond an extent, accumulators in registers, expressions evaluated where their operands are.
 //   r1 contract %z1 6x64 tile{%a1 %h1}    =>  for n … items r … { var a ; for k … { fma } ; add ; max ; store }
-// Requires: form_regions … plan_buffers. Ensures: appends an entry and its kernels to `module` (kernels alike are kept once).
-// `needs` gets the states whose layout does not allow some access; the module is then of no use, and planning starts again with them.
+// Requires: form_regions … plan_buffers. Ensures: appends an entry and its kernels to `module` (kernels alike are kept
+// once). `needs` gets the states whose layout does not allow some access; the module is then of no use, and planning
+// starts again with them.
 void lower_regions(const Plan& plan, const std::vector<Role>& roles, LoopModule& module, KernelTable& kernels,
                    LayoutNeeds& needs);
 
-// Floating-point operations of one run of the graph: two a multiply-add of a contract, one a map element or reduced element.
+// Floating-point operations of one run of the graph: two a multiply-add of a contract, one a map element or reduced
+// element.
 double count_flops(const Graph& graph);
 
 }  // namespace nnc

@@ -10,22 +10,32 @@ namespace nnc {
 double identity_of(Reduction reduction, DType dtype) {
   const bool integer = is_integer(dtype);
   switch (reduction) {
-    case Reduction::sum: return 0;
-    case Reduction::prod: return 1;
-    case Reduction::max: return integer ? -2147483648.0 : -INFINITY;
-    case Reduction::min: return integer ? 2147483647.0 : INFINITY;
-    case Reduction::argmax: break;
+    case Reduction::sum:
+      return 0;
+    case Reduction::prod:
+      return 1;
+    case Reduction::max:
+      return integer ? -2147483648.0 : -INFINITY;
+    case Reduction::min:
+      return integer ? 2147483647.0 : INFINITY;
+    case Reduction::argmax:
+      break;
   }
   NNC_CHECK(false, "argmax has no identity");
 }
 
 LoopOp combine_op(Reduction reduction) {
   switch (reduction) {
-    case Reduction::sum: return LoopOp::add;
-    case Reduction::prod: return LoopOp::mul;
-    case Reduction::max: return LoopOp::max;
-    case Reduction::min: return LoopOp::min;
-    case Reduction::argmax: break;
+    case Reduction::sum:
+      return LoopOp::add;
+    case Reduction::prod:
+      return LoopOp::mul;
+    case Reduction::max:
+      return LoopOp::max;
+    case Reduction::min:
+      return LoopOp::min;
+    case Reduction::argmax:
+      break;
   }
   NNC_CHECK(false, "argmax combines pairs");
 }
@@ -111,9 +121,9 @@ void RegionLowering::compute_members(const Indices& at, const std::function<void
     }
   }
   store_outputs(true, row);
-  const bool stores_full = std::any_of(region_.outputs.begin(), region_.outputs.end(), [&](const Region::Output& output) {
-    return !is_member(output.value) || !at_row(plan_, region_, output.value);
-  });
+  const bool stores_full = std::any_of(
+      region_.outputs.begin(), region_.outputs.end(),
+      [&](const Region::Output& output) { return !is_member(output.value) || !at_row(plan_, region_, output.value); });
   if (!stores_full) return;
   lanes(at, [&](Indices inside) {
     evaluate_members(full, inside);

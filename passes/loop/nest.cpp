@@ -5,7 +5,8 @@
 namespace nnc {
 namespace {
 
-// `count` equal tiles of `extent` elements: the first extent % count have one more. Each class is a run of tiles of one size.
+// `count` equal tiles of `extent` elements: the first extent % count have one more. Each class is a run of tiles of one
+// size.
 struct TileClass {
   int64_t first, last, size, offset;  // tiles [first, last) start at size * tile + offset
 };
@@ -138,7 +139,8 @@ void RegionLowering::walk_rows(const Walk& how, Indices at, const Body& body) {
 void RegionLowering::walk_others(const Walk& how, Indices at, size_t axis, const Body& body) {
   if (axis == region_.domain.size()) return body(at);
   const int64_t a = static_cast<int64_t>(axis);
-  const bool open = a == region_.tiling.lane_axis || a == how.skip || (a == region_.tiling.row_axis && how.unroll_rows) ||
+  const bool open = a == region_.tiling.lane_axis || a == how.skip ||
+                    (a == region_.tiling.row_axis && how.unroll_rows) ||
                     std::any_of(region_.grid.axes.begin(), region_.grid.axes.end(),
                                 [&](const Grid::Axis& grid) { return grid.axis == a; });
   if (open || region_.domain[axis] == 1) return walk_others(how, at, axis + 1, body);

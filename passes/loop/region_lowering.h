@@ -1,5 +1,5 @@
-// The lowering of one region: its walk over the domain (nest.cpp), the expressions it evaluates at a point (evaluate.cpp),
-// and one file a kind of anchor.
+// The lowering of one region: its walk over the domain (nest.cpp), the expressions it evaluates at a point
+// (evaluate.cpp), and one file a kind of anchor.
 #pragma once
 
 #include <functional>
@@ -28,9 +28,9 @@ class RegionLowering {
  private:
   using Body = std::function<void(Indices)>;
 
-  // nest.cpp: calls `body` at each point of the domain, once in the text for each class of tiles. The lane axis is left open
-  // (index 0) unless `panels_outside`; `unroll_rows`: the rows of a tile are an unrolled family, else a loop. `skip`: an axis
-  // that the body walks itself.
+  // nest.cpp: calls `body` at each point of the domain, once in the text for each class of tiles. The lane axis is left
+  // open (index 0) unless `panels_outside`; `unroll_rows`: the rows of a tile are an unrolled family, else a loop.
+  // `skip`: an axis that the body walks itself.
   struct Walk {
     bool panels_outside = false, unroll_rows = false;
     int64_t skip = -1;
@@ -52,7 +52,8 @@ class RegionLowering {
   LoopOperand compute_gather(NodeId node, const Indices& at, ValueId mask);
   LoopOperand compute_random(NodeId node, const Indices& at);
   LoopOperand load(NodeId node, const Indices& at, ValueId mask);
-  LoopOperand load_from(StorageId storage, const Layout& layout, const TensorType& type, const Indices& at, ValueId mask);
+  LoopOperand load_from(StorageId storage, const Layout& layout, const TensorType& type, const Indices& at,
+                        ValueId mask);
   void store(StorageId storage, const Indices& at, LoopOperand value);
   void add_in_place(StorageId storage, const Indices& at, LoopOperand value);
   LoopOperand within(const AxisIndex& index, int64_t low, int64_t high);
@@ -66,7 +67,8 @@ class RegionLowering {
 
   // members.cpp: row members, then full members and stores, at a point whose lane axis `lanes` opens.
   void compute_members(const Indices& at, const std::function<void(const Indices&, const Body&)>& lanes);
-  void reduce_row(NodeId node, const Indices& row, const Indices& at, const std::function<void(const Indices&, const Body&)>& lanes);
+  void reduce_row(NodeId node, const Indices& row, const Indices& at,
+                  const std::function<void(const Indices&, const Body&)>& lanes);
   void evaluate_members(const std::vector<NodeId>& members, const Indices& at);
   std::vector<NodeId> ancestors(NodeId node) const;
   void store_outputs(bool row, const Indices& at);
@@ -93,7 +95,7 @@ class RegionLowering {
   VarId vectors_var_;
   std::map<std::pair<StorageId, Dims>, BufferId> buffers_;
   std::vector<BufferBinding> bindings_;
-  std::vector<std::pair<bool, bool>> used_;      // per buffer: loaded, stored
+  std::vector<std::pair<bool, bool>> used_;  // per buffer: loaded, stored
 };
 
 // The neutral element of a reduction in `dtype`.

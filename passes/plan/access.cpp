@@ -76,7 +76,8 @@ bool is_view(const Graph& graph, NodeId node) {
   return !reshape_operand(graph.type(graph[node].operands[0]).dims, graph.type(node).dims, zeros);
 }
 
-std::optional<Indices> operand_indices(const Graph& graph, NodeId node, size_t operand, const Indices& at, std::vector<Bounds>* bounds) {
+std::optional<Indices> operand_indices(const Graph& graph, NodeId node, size_t operand, const Indices& at,
+                                       std::vector<Bounds>* bounds) {
   const Node& n = graph[node];
   const Dims& source = graph.type(n.operands[operand]).dims;
   Indices indices(source.size());
@@ -122,8 +123,10 @@ std::optional<Indices> operand_indices(const Graph& graph, NodeId node, size_t o
       if (bounds) bounds->push_back({indices[axis], 0, source[axis]});
       return indices;
     }
-    case Op::reshape: return reshape_operand(source, n.type.dims, at);
-    default: break;
+    case Op::reshape:
+      return reshape_operand(source, n.type.dims, at);
+    default:
+      break;
   }
   NNC_CHECK(false, "{} is no movement of indices", name_of(n.op));
   return std::nullopt;
@@ -139,7 +142,8 @@ std::pair<int64_t, int64_t> range_of(const Affine& affine, const VarRange& range
   return {low, high};
 }
 
-std::optional<PhysicalIndices> physical_indices(const Layout& layout, const Indices& at, int64_t lanes, const VarRange& range) {
+std::optional<PhysicalIndices> physical_indices(const Layout& layout, const Indices& at, int64_t lanes,
+                                                const VarRange& range) {
   PhysicalIndices result;
   for (size_t k = 0; k < layout.factors.size(); ++k) {
     const Layout::Factor& factor = layout.factors[k];
@@ -150,7 +154,8 @@ std::optional<PhysicalIndices> physical_indices(const Layout& layout, const Indi
     AxisIndex physical = index;
     if (cut) {
       if (index.dynamic) return std::nullopt;
-      // index = width * panel + within: the terms that are multiples of the width choose the panel, the rest must stay inside it.
+      // index = width * panel + within: the terms that are multiples of the width choose the panel, the rest must stay
+      // inside it.
       const int64_t width = factor.divisor == 1 ? factor.extent : factor.divisor;
       AxisIndex panel, within;
       panel.affine.constant = index.affine.constant / width;

@@ -35,10 +35,11 @@ struct Bounds {
   int64_t low = 0, high = 0;
 };
 
-// Where operand `operand` of a movement op is read to give the result at `at`. `bounds` gets the conditions of pad and concat.
-// Requires: the op is broadcast, transpose, slice, reverse, pad (steps of 1), concat or reshape.
-// Empty for a reshape that merges axes: its operand can only be read as a whole (see is_view).
-std::optional<Indices> operand_indices(const Graph& graph, NodeId node, size_t operand, const Indices& at, std::vector<Bounds>* bounds);
+// Where operand `operand` of a movement op is read to give the result at `at`. `bounds` gets the conditions of pad and
+// concat. Requires: the op is broadcast, transpose, slice, reverse, pad (steps of 1), concat or reshape. Empty for a
+// reshape that merges axes: its operand can only be read as a whole (see is_view).
+std::optional<Indices> operand_indices(const Graph& graph, NodeId node, size_t operand, const Indices& at,
+                                       std::vector<Bounds>* bounds);
 
 // True for a reshape whose result's axes are not each a part of one operand axis: it is a second view of stored bytes.
 bool is_view(const Graph& graph, NodeId node);
@@ -53,7 +54,9 @@ struct PhysicalIndices {
   int64_t lane_axis = -1;
   int64_t lane_step = 0;
 };
-// Empty if the layout's divisions cannot be carried out on these expressions (an axis cut into panels, read across them).
-std::optional<PhysicalIndices> physical_indices(const Layout& layout, const Indices& at, int64_t lanes, const VarRange& range);
+// Empty if the layout's divisions cannot be carried out on these expressions (an axis cut into panels, read across
+// them).
+std::optional<PhysicalIndices> physical_indices(const Layout& layout, const Indices& at, int64_t lanes,
+                                                const VarRange& range);
 
 }  // namespace nnc

@@ -24,7 +24,8 @@ struct Wishes {
   }
 };
 
-// The axis of operand `k` that runs along the vectors of the product, if the operand is read a vector at a time by plain indices.
+// The axis of operand `k` that runs along the vectors of the product, if the operand is read a vector at a time by
+// plain indices.
 int64_t vector_axis(const Graph& graph, const Node& contract, size_t k) {
   const IndexMap& map = contract.as<ContractAttr>().map;
   if (map.result.empty()) return -1;
@@ -104,7 +105,9 @@ StateLayouts choose_layouts(const Program& program, const Target& target, bool p
     if (in_panels) {
       const int64_t axis = wishes[s].panel_axes[0];
       entry.home = panel_layout(type.dims, axis, panels_of(type.dims[axis], target).width);
-      if (wishes[s].panel_axes.size() > 1 || wishes[s].plain || wishes[s].dense || needs.plain_mirror.contains(StateId(s))) entry.mirrors.push_back(plain);
+      if (wishes[s].panel_axes.size() > 1 || wishes[s].plain || wishes[s].dense ||
+          needs.plain_mirror.contains(StateId(s)))
+        entry.mirrors.push_back(plain);
     } else {
       entry.home = plain;
     }
@@ -127,7 +130,8 @@ std::vector<int64_t> lane_axes(const Graph& graph, const Program& program, const
   std::vector<std::pair<NodeId, int64_t>> wanted;
   const auto want = [&](NodeId value, StateId state) {
     const int64_t axis = layouts.entries[state.value].home.lane_axis();
-    if (axis != axes[value.value] && graph.type(value).dims == program[state].type.dims) wanted.emplace_back(value, axis);
+    if (axis != axes[value.value] && graph.type(value).dims == program[state].type.dims)
+      wanted.emplace_back(value, axis);
   };
   for (const Node& node : graph.nodes) {
     if (node.op == Op::assign) want(node.operands[0], node.as<StateAttr>().state);

@@ -16,8 +16,9 @@ Panels panels_of(int64_t extent, const Target& target);
 // Purpose: weights are kept in the layout that their products read, others row-major, padded to whole vectors.
 //   "fc1.weight" [512,784] read by "b i, o i -> b o"  =>  home [o/64, i, o%64]
 //   also read by "b o, o i -> b i"                    =>  mirror [o, i]
-// Ensures: a layout follows from shape, dtype, target and the kinds of readers, never from a batch length, so all functions
-// of the program agree. `packed` false: everything row-major. `needs`: what lowering found to be missing, see lower_regions.
+// Ensures: a layout follows from shape, dtype, target and the kinds of readers, never from a batch length, so all
+// functions of the program agree. `packed` false: everything row-major. `needs`: what lowering found to be missing, see
+// lower_regions.
 struct LayoutNeeds {
   std::set<StateId> plain_mirror;  // read across its panels
   std::set<StateId> plain_home;    // written across its panels
@@ -25,8 +26,8 @@ struct LayoutNeeds {
 };
 StateLayouts choose_layouts(const Program& program, const Target& target, bool packed, const LayoutNeeds& needs);
 
-// Per node of `graph`, the axis along which vectors run when it is computed: the last, but for values on their way into a
-// state whose home runs along another. -1 for scalars.
+// Per node of `graph`, the axis along which vectors run when it is computed: the last, but for values on their way into
+// a state whose home runs along another. -1 for scalars.
 std::vector<int64_t> lane_axes(const Graph& graph, const Program& program, const StateLayouts& layouts);
 
 }  // namespace nnc

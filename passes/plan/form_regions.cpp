@@ -34,18 +34,22 @@ bool cuts_lanes(const Region& region) {
 class RegionFormer {
  public:
   RegionFormer(Plan& plan, const StateLayouts& layouts, const std::vector<Role>& roles, bool fuse)
-      : plan_(plan), graph_(plan.graph), roles_(roles), fuse_(fuse), region_of_(plan.graph.nodes.size()),
+      : plan_(plan),
+        graph_(plan.graph),
+        roles_(roles),
+        fuse_(fuse),
+        region_of_(plan.graph.nodes.size()),
         lane_axes_(lane_axes(plan.graph, *plan.program, layouts)) {}
 
   void run() {
-    // Scalars that need nothing but leaves (step sizes, bias corrections) come first, so that whatever reads them may still
-    // join the region of its other operands.
+    // Scalars that need nothing but leaves (step sizes, bias corrections) come first, so that whatever reads them may
+    // still join the region of its other operands.
     std::vector<bool> early(graph_.nodes.size(), false);
     for (size_t n = 0; n < graph_.nodes.size(); ++n) {
       const Node& node = graph_.nodes[n];
       early[n] = node.type.rank() == 0 && std::all_of(node.operands.begin(), node.operands.end(), [&](NodeId operand) {
-        return roles_[operand.value] == Role::stored || early[operand.value];
-      });
+                   return roles_[operand.value] == Role::stored || early[operand.value];
+                 });
       if (early[n] && roles_[n] == Role::member) place(NodeId(n));
     }
     for (size_t n = 0; n < graph_.nodes.size(); ++n) {
@@ -143,10 +147,12 @@ class RegionFormer {
   bool fits(NodeId id, RegionId into, const std::vector<Reading>& readings) const {
     const Region& region = plan_[into];
     const Node& node = graph_[id];
-    if (region.kind == Region::scatter || region.kind == Region::cumsum || region.members.size() >= kMostMembers) return false;
-    const bool holds_rows = !region.domain.empty() && region.tiling.lane_axis == static_cast<int64_t>(region.domain.size()) - 1 &&
-                            !cuts_lanes(region) &&
-                            (region.kind == Region::map || (region.kind == Region::contract && region.tiling.panels == 1));
+    if (region.kind == Region::scatter || region.kind == Region::cumsum || region.members.size() >= kMostMembers)
+      return false;
+    const bool holds_rows =
+        !region.domain.empty() && region.tiling.lane_axis == static_cast<int64_t>(region.domain.size()) - 1 &&
+        !cuts_lanes(region) &&
+        (region.kind == Region::map || (region.kind == Region::contract && region.tiling.panels == 1));
     if (reduces_rows(graph_, node)) {
       if (!holds_rows || graph_.type(node.operands[0]).dims != region.domain) return false;
     } else if (node.type.dims != region.domain) {

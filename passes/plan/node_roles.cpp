@@ -13,7 +13,8 @@ bool reads_by_index_only(Op op) {
   return op == Op::broadcast || op == Op::transpose || op == Op::slice || op == Op::reshape || op == Op::reverse;
 }
 bool is_last_axis_reduce(const Graph& graph, const Node& node) {
-  return node.op == Op::reduce && node.as<ReduceAttr>().axes == std::vector<int64_t>{graph.type(node.operands[0]).rank() - 1};
+  return node.op == Op::reduce &&
+         node.as<ReduceAttr>().axes == std::vector<int64_t>{graph.type(node.operands[0]).rank() - 1};
 }
 
 // Nodes that someone can only read from memory, whatever they are.
@@ -83,7 +84,8 @@ Indices opaque_point(int64_t rank) {
   return point;
 }
 
-void follow_gather(const Graph& graph, const std::vector<Role>& roles, const Node& node, const Indices& at, const Reached& reached) {
+void follow_gather(const Graph& graph, const std::vector<Role>& roles, const Node& node, const Indices& at,
+                   const Reached& reached) {
   const int64_t axis = node.as<AxisAttr>().axis;
   const int64_t ids_rank = graph.type(node.operands[1]).rank();
   Indices source(at.begin(), at.begin() + axis);
@@ -93,20 +95,23 @@ void follow_gather(const Graph& graph, const std::vector<Role>& roles, const Nod
   follow(graph, roles, node.operands[1], Indices(at.begin() + axis, at.begin() + axis + ids_rank), reached);
 }
 
-void follow_contract(const Graph& graph, const std::vector<Role>& roles, const Node& node, const Indices& at, const Reached& reached) {
+void follow_contract(const Graph& graph, const std::vector<Role>& roles, const Node& node, const Indices& at,
+                     const Reached& reached) {
   const IndexMap& map = node.as<ContractAttr>().map;
   std::vector<AxisIndex> index(map.names.size(), opaque_point(1)[0]);
   for (size_t k = 0; k < map.result.size(); ++k) index[map.result[k]] = at[k];
   for (size_t k = 0; k < node.operands.size(); ++k) {
     Indices operand;
-    for (const IndexTerm& term : map.operands[k]) operand.push_back(term.is_plain() ? index[term.terms[0].first] : opaque_point(1)[0]);
+    for (const IndexTerm& term : map.operands[k])
+      operand.push_back(term.is_plain() ? index[term.terms[0].first] : opaque_point(1)[0]);
     follow(graph, roles, node.operands[k], operand, reached);
   }
 }
 
 }  // namespace
 
-void follow_operands(const Graph& graph, const std::vector<Role>& roles, NodeId id, const Indices& at, const Reached& reached) {
+void follow_operands(const Graph& graph, const std::vector<Role>& roles, NodeId id, const Indices& at,
+                     const Reached& reached) {
   const Node& node = graph[id];
   if (node.op == Op::gather) return follow_gather(graph, roles, node, at, reached);
   if (node.op == Op::contract) return follow_contract(graph, roles, node, at, reached);
@@ -126,7 +131,8 @@ void follow_operands(const Graph& graph, const std::vector<Role>& roles, NodeId 
   }
 }
 
-void follow(const Graph& graph, const std::vector<Role>& roles, NodeId node, const Indices& at, const Reached& reached) {
+void follow(const Graph& graph, const std::vector<Role>& roles, NodeId node, const Indices& at,
+            const Reached& reached) {
   if (roles[node.value] == Role::inlined) return follow_operands(graph, roles, node, at, reached);
   reached(node, at);
 }

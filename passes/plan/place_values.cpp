@@ -12,7 +12,9 @@ namespace {
 
 constexpr int64_t kLine = 64;
 
-int64_t bytes_of(const Layout& layout, DType dtype) { return (layout.elements() * size_of(dtype) + kLine - 1) / kLine * kLine; }
+int64_t bytes_of(const Layout& layout, DType dtype) {
+  return (layout.elements() * size_of(dtype) + kLine - 1) / kLine * kLine;
+}
 
 void add_states(Plan& plan, const StateLayouts& layouts, std::vector<std::vector<StorageId>>& storages_of) {
   storages_of.resize(layouts.entries.size());
@@ -48,7 +50,8 @@ Layout arena_layout(const TensorType& type, bool dense) {
 
 class Placer {
  public:
-  Placer(Plan& plan, const StateLayouts& layouts, const std::vector<Role>& roles) : plan_(plan), graph_(plan.graph), roles_(roles) {
+  Placer(Plan& plan, const StateLayouts& layouts, const std::vector<Role>& roles)
+      : plan_(plan), graph_(plan.graph), roles_(roles) {
     add_states(plan, layouts, state_storages_);
     region_of_.resize(graph_.nodes.size());
     io_.resize(graph_.nodes.size());
@@ -70,9 +73,9 @@ class Placer {
 
  private:
   struct Facts {
-    bool crosses = false;      // read by another region
-    bool elementwise = true;   // every reader reads its own element, with vectors along the writer's axis
-    bool dense = false;        // read through a view
+    bool crosses = false;     // read by another region
+    bool elementwise = true;  // every reader reads its own element, with vectors along the writer's axis
+    bool dense = false;       // read through a view
   };
 
   void collect_facts() {
@@ -84,7 +87,8 @@ class Placer {
           facts.crosses = true;
           const Region& writer = plan_[region_of_[read.value]];
           if (at != symbolic_point(graph_.type(read).rank()) || graph_.type(read).dims != writer.domain ||
-              plan_.regions[r].domain != writer.domain || plan_.regions[r].tiling.lane_axis != writer.tiling.lane_axis) {
+              plan_.regions[r].domain != writer.domain ||
+              plan_.regions[r].tiling.lane_axis != writer.tiling.lane_axis) {
             facts.elementwise = false;
           }
         });
@@ -97,8 +101,10 @@ class Placer {
 
   void each_read(NodeId member, const Reached& reached) {
     const Node& node = graph_[member];
-    if (node.op != Op::reduce) return follow_operands(graph_, roles_, member, symbolic_point(node.type.rank()), reached);
-    // Axes are numbered as in the region's domain. A sum over the last axis has that of its operand, or one that ends before it.
+    if (node.op != Op::reduce)
+      return follow_operands(graph_, roles_, member, symbolic_point(node.type.rank()), reached);
+    // Axes are numbered as in the region's domain. A sum over the last axis has that of its operand, or one that ends
+    // before it.
     const std::vector<int64_t>& axes = node.as<ReduceAttr>().axes;
     const int64_t rank = graph_.type(node.operands[0]).rank();
     Indices point = symbolic_point(rank);
@@ -203,14 +209,16 @@ class Placer {
   RegionId copy(NodeId value, const std::vector<StorageId>& to) {
     Region region;
     region.domain = graph_.type(value).dims;
-    region.name = "copy_" + (graph_[value].label.empty() ? std::string(name_of(graph_[value].op)) : graph_[value].label);
+    region.name =
+        "copy_" + (graph_[value].label.empty() ? std::string(name_of(graph_[value].op)) : graph_[value].label);
     region.locations = graph_[value].locations;
     choose_tiling(region, plan_.storages[to[0].value].layout.lane_axis(), plan_.target);
     for (StorageId storage : to) region.outputs.push_back({value, storage});
     if (io_[value.value]) region.reads.push_back({io_[value.value]});
     if (arena_[value.value]) region.reads.push_back({arena_[value.value]});
     if (graph_[value].op == Op::state) {
-      for (StorageId storage : state_storages_[graph_[value].as<StateAttr>().state.value]) region.reads.push_back({storage});
+      for (StorageId storage : state_storages_[graph_[value].as<StateAttr>().state.value])
+        region.reads.push_back({storage});
     }
     plan_.regions.push_back(std::move(region));
     return RegionId(plan_.regions.size() - 1);
@@ -245,8 +253,8 @@ class Placer {
     copy(value, to);
   }
 
-  // In place: the region computes the value where it may be stored, reads of the old value nothing but its own element, and
-  // none of its consumers reads the old value.
+  // In place: the region computes the value where it may be stored, reads of the old value nothing but its own element,
+  // and none of its consumers reads the old value.
   bool may_write(RegionId writer, NodeId value, const std::vector<StorageId>& to) {
     const Region& region = plan_[writer];
     if (graph_.type(value).dims != region.domain) return false;
@@ -295,7 +303,9 @@ class Placer {
 
 }  // namespace
 
-void place_values(Plan& plan, const StateLayouts& layouts, const std::vector<Role>& roles) { Placer(plan, layouts, roles).run(); }
+void place_values(Plan& plan, const StateLayouts& layouts, const std::vector<Role>& roles) {
+  Placer(plan, layouts, roles).run();
+}
 
 void plan_refresh(Plan& plan, const StateLayouts& layouts) {
   std::vector<std::vector<StorageId>> storages_of;

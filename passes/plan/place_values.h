@@ -5,13 +5,14 @@
 
 namespace nnc {
 
-// Purpose: makes the storages of a plan and tells each region what it stores and what it reads. An assign becomes a store into
-// the state's home and mirrors by the region that computes the value, where nobody needs the old value afterwards; else a
-// region of its own copies it there at the end.
-// Requires: form_regions. Ensures: outputs, reads and plan.io are set; offsets of arena storages are not yet.
+// Purpose: makes the storages of a plan and tells each region what it stores and what it reads. An assign becomes a
+// store into the state's home and mirrors by the region that computes the value, where nobody needs the old value
+// afterwards; else a region of its own copies it there at the end. Requires: form_regions. Ensures: outputs, reads and
+// plan.io are set; offsets of arena storages are not yet.
 void place_values(Plan& plan, const StateLayouts& layouts, const std::vector<Role>& roles);
 
-// Appends the storages of every state (home, then mirrors) to an empty plan, and rebuilds the mirrors: the plan of "refresh".
+// Appends the storages of every state (home, then mirrors) to an empty plan, and rebuilds the mirrors: the plan of
+// "refresh".
 void plan_refresh(Plan& plan, const StateLayouts& layouts);
 
 // What must happen before what.

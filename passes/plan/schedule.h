@@ -5,8 +5,8 @@
 
 namespace nnc {
 
-// Purpose: puts regions into phases. Within a phase no thread waits for another, so a region may share a phase with what it
-// depends on only where each item needs just the same item of the same grid.
+// Purpose: puts regions into phases. Within a phase no thread waits for another, so a region may share a phase with
+// what it depends on only where each item needs just the same item of the same grid.
 //   r1 rows -> r2 rows (item-local) -> r3 columns     =>  phase 0: r1 r2   barrier   phase 1: r3
 // Requires: place_values. `merge_phases` false: a phase each.
 // Ensures: data flows downwards, old values of states are read before they are overwritten, Region::phase is set.

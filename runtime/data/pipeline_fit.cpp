@@ -92,7 +92,8 @@ std::vector<std::string> categories_of(const BoundPipe& bound, const ValueBlock&
   std::sort(values.begin(), values.end());
   values.erase(std::unique(values.begin(), values.end()), values.end());
   std::vector<std::string> out;
-  for (double value : values) out.push_back(block.text ? bound.words[static_cast<size_t>(value)] : text_of_number(value));
+  for (double value : values)
+    out.push_back(block.text ? bound.words[static_cast<size_t>(value)] : text_of_number(value));
   if (block.text) std::sort(out.begin(), out.end());
   return out;
 }

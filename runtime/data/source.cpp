@@ -166,7 +166,8 @@ tl::expected<Table, RuntimeErrors> open_synthetic_source(const Spec& source) {
     if (!read_distribution(argument, column, errors)) continue;
     const int64_t own = column_bytes(column, table.rows);
     if (__builtin_add_overflow(bytes, own, &bytes) || bytes > available_memory() / 2) {
-      errors.add(ErrorCode::E650, argument.value.origin, fmt::format("column `{}` of `synthetic` does not fit into memory", argument.name));
+      errors.add(ErrorCode::E650, argument.value.origin,
+                 fmt::format("column `{}` of `synthetic` does not fit into memory", argument.name));
       break;
     }
     drawn.push_back(&argument);

@@ -52,9 +52,17 @@ TEST(CommandLine, UnknownNamesComeWithTheNearest) {
 
 TEST(CommandLine, WrongUseIsExitCode2) {
   const std::vector<std::vector<std::string>> cases = {
-      {"check"}, {"train", example, "hidden"}, {"train", example, "=3"}, {"train", example, "--threads=0"}, {"bench", example, "--seconds=-1"},
-      {"train", example, "--treads=1"}, {"check", "no-such-file.nn"}, {"train", example, "hidden=wide"}, {"train", example, "train.clip=norm(1.0)"},
-      {"ir", example, "--stage=loop", "--stop-after=simplify"}, {"ir", example, "--stage=graph", "--function=backward"},
+      {"check"},
+      {"train", example, "hidden"},
+      {"train", example, "=3"},
+      {"train", example, "--threads=0"},
+      {"bench", example, "--seconds=-1"},
+      {"train", example, "--treads=1"},
+      {"check", "no-such-file.nn"},
+      {"train", example, "hidden=wide"},
+      {"train", example, "train.clip=norm(1.0)"},
+      {"ir", example, "--stage=loop", "--stop-after=simplify"},
+      {"ir", example, "--stage=graph", "--function=backward"},
       {"ir", example, "--interpret=loop", "--function=backward"},
   };
   for (const auto& words : cases) {
@@ -88,7 +96,8 @@ TEST(CommandLine, ErrorsAsJsonAreResults) {
 TEST(CommandLine, PathsAreRelativeToWhatSaysThem) {
   const ModelFile file(
       "option table = \"data.csv\"\n"
-      "model M { input x: [batch]  target y: [batch]  loss mse = mse(x |> unsqueeze(-1) |> Linear(1) |> squeeze(-1), y) }\n"
+      "model M { input x: [batch]  target y: [batch]  loss mse = mse(x |> unsqueeze(-1) |> Linear(1) |> squeeze(-1), "
+      "y) }\n"
       "data { source = csv(table)  x = col(\"a\")  y = col(\"b\") }\n",
       "a,b\n1,2\n2,4\n3,6\n");
   EXPECT_EQ(run_in("docs", {"check", file.path}).code, 0);
@@ -101,7 +110,8 @@ TEST(CommandLine, PathsAreRelativeToWhatSaysThem) {
 
 TEST(CommandLine, TrainingNeedsAnOptimizer) {
   const ModelFile file(
-      "model M { input x: [batch]  target y: [batch]  loss mse = mse(x |> unsqueeze(-1) |> Linear(1) |> squeeze(-1), y) }\n"
+      "model M { input x: [batch]  target y: [batch]  loss mse = mse(x |> unsqueeze(-1) |> Linear(1) |> squeeze(-1), "
+      "y) }\n"
       "data { source = csv(\"data.csv\")  x = col(\"a\")  y = col(\"b\") }\n",
       "a,b\n1,2\n2,4\n3,6\n");
   for (const char* command : {"train", "bench", "ir"}) {
@@ -120,9 +130,13 @@ TEST(CommandLine, FieldsWithoutDataAreNamed) {
 }
 
 TEST(CommandLine, EveryStageIsPrinted) {
-  const std::pair<const char*, const char*> stages[] = {{"ast", "model BreastCancer {"}, {"graph", "graph step of BreastCancer at B=32"},
-                                                       {"joint", "upd:"}, {"plan", "plan step of BreastCancer at B=32"}, {"loop", "kernel step_"},
-                                                       {"llvm", "define void @step"}, {"asm", ".text"}};
+  const std::pair<const char*, const char*> stages[] = {{"ast", "model BreastCancer {"},
+                                                        {"graph", "graph step of BreastCancer at B=32"},
+                                                        {"joint", "upd:"},
+                                                        {"plan", "plan step of BreastCancer at B=32"},
+                                                        {"loop", "kernel step_"},
+                                                        {"llvm", "define void @step"},
+                                                        {"asm", ".text"}};
   for (const auto& [stage, part] : stages) {
     SCOPED_TRACE(stage);
     const Ran ran = run({"ir", example, std::string("--stage=") + stage});
@@ -134,7 +148,8 @@ TEST(CommandLine, EveryStageIsPrinted) {
 
 TEST(CommandLine, FunctionsAndPassesAreChosen) {
   const Ran all = run({"ir", example, "--function=all"});
-  for (const char* name : {"initialize", "step", "evaluate", "predict"}) EXPECT_TRUE(has(all.out, std::string("graph ") + name + " of ")) << name;
+  for (const char* name : {"initialize", "step", "evaluate", "predict"})
+    EXPECT_TRUE(has(all.out, std::string("graph ") + name + " of ")) << name;
   EXPECT_TRUE(has(all.out, "graph step of BreastCancer at B=7 "));
   const Ran backward = run({"ir", example, "--function=backward"});
   EXPECT_TRUE(backward.out.starts_with("graph backward of BreastCancer at B=32"));
@@ -169,7 +184,8 @@ TEST(CommandLine, DoctorKnowsTheMachine) {
 TEST(CommandLine, AwayFromATerminalThereIsNoColourAndNoRedrawing) {
   const Ran ran = run({"train", example, "train.epochs=2"});
   EXPECT_EQ(ran.code, 0);
-  for (const std::string* text : {&ran.out, &ran.err}) EXPECT_EQ(text->find_first_of("\r\x1b"), std::string::npos) << *text;
+  for (const std::string* text : {&ran.out, &ran.err})
+    EXPECT_EQ(text->find_first_of("\r\x1b"), std::string::npos) << *text;
   EXPECT_TRUE(has(ran.err, "4,097 parameters"));
   EXPECT_TRUE(has(ran.err, "epoch 2/2"));
   EXPECT_TRUE(has(ran.out, "accuracy"));

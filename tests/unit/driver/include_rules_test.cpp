@@ -90,11 +90,13 @@ TEST(IncludeRules, folders_include_only_what_lies_below_them) {
       for (const Include& include : includes_of(file, false)) {
         if (is_llvm(include.target)) continue;
         ++seen;
-        EXPECT_TRUE(is_ours(include.target)) << include.path << " includes " << include.target << ", which is not written from the root";
+        EXPECT_TRUE(is_ours(include.target))
+            << include.path << " includes " << include.target << ", which is not written from the root";
         EXPECT_TRUE(may_include(rule, include.target)) << include.path << " may not include " << include.target;
       }
       for (const Include& include : includes_of(file, true)) {
-        EXPECT_FALSE(is_ours(include.target)) << include.path << " includes <" << include.target << ">; ours are quoted";
+        EXPECT_FALSE(is_ours(include.target))
+            << include.path << " includes <" << include.target << ">; ours are quoted";
       }
     }
     EXPECT_GT(seen, 20u) << rule.folder;
@@ -109,7 +111,8 @@ TEST(IncludeRules, llvm_stays_inside_codegen) {
         for (const Include& include : includes_of(file, angled)) {
           if (!is_llvm(include.target)) continue;
           ++seen;
-          EXPECT_TRUE(rule.folder == "codegen" && file.path != "codegen/codegen.h") << file.path << " includes " << include.target;
+          EXPECT_TRUE(rule.folder == "codegen" && file.path != "codegen/codegen.h")
+              << file.path << " includes " << include.target;
         }
       }
     }

@@ -36,7 +36,8 @@ train {
 // Without the functions that no step calls.
 Program model() {
   Program program = program_of(kModel, {{"x", {DType::f32, 0, {kFeatures}}}, {"y", {DType::i32, 5, {}}}}, {24, 7});
-  std::erase_if(program.functions, [](const Graph& graph) { return graph.name != "initialize" && graph.name != "step"; });
+  std::erase_if(program.functions,
+                [](const Graph& graph) { return graph.name != "initialize" && graph.name != "step"; });
   return program;
 }
 
@@ -48,7 +49,9 @@ struct Way {
   bool interpret = false;
 };
 
-void append(std::vector<std::byte>& all, const Bytes& bytes) { all.insert(all.end(), bytes.data(), bytes.data() + bytes.size()); }
+void append(std::vector<std::byte>& all, const Bytes& bytes) {
+  all.insert(all.end(), bytes.data(), bytes.data() + bytes.size());
+}
 
 LoopRunner::Io batch_of(int64_t rows, uint32_t seed) {
   std::mt19937 random(seed);
@@ -57,7 +60,8 @@ LoopRunner::Io batch_of(int64_t rows, uint32_t seed) {
   Bytes& x = io["x"] = Bytes(rows * kFeatures * 4);
   Bytes& y = io["y"] = Bytes(rows * 4);
   for (int64_t at = 0; at < x.size(); at += 4) write_element(DType::f32, x.data() + at, numbers(random));
-  for (int64_t at = 0; at < y.size(); at += 4) write_element(DType::i32, y.data() + at, static_cast<double>(random() % 5));
+  for (int64_t at = 0; at < y.size(); at += 4)
+    write_element(DType::i32, y.data() + at, static_cast<double>(random() % 5));
   return io;
 }
 
@@ -85,12 +89,14 @@ std::vector<std::byte> train(const Compiled& compiled, const Way& way, uint64_t 
   uint32_t step = 0;
   for (const int64_t rows : kBatches) {
     LoopRunner::Io io = batch_of(rows, ++step);
-    for (const char* part : way.cut ? std::vector{"forward", "backward", "update"} : std::vector{"step"}) runner.run(part, rows, io);
+    for (const char* part : way.cut ? std::vector{"forward", "backward", "update"} : std::vector{"step"})
+      runner.run(part, rows, io);
     append(all, io.at("ce"));
     append(all, io.at("accuracy"));
   }
   const std::vector<std::byte> states = runner.states_in_order();
-  EXPECT_TRUE(states != std::vector<std::byte>(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(states.size()))) << "nothing was trained";
+  EXPECT_TRUE(states != std::vector<std::byte>(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(states.size())))
+      << "nothing was trained";
   all.insert(all.end(), states.begin(), states.end());
   return all;
 }
@@ -102,7 +108,8 @@ class NativeBits : public ::testing::TestWithParam<const char*> {
   void SetUp() override {
     ASSERT_TRUE(parse_target(GetParam(), target));
     const std::vector<Target> targets = detect_host().targets;
-    if (std::find(targets.begin(), targets.end(), target) == targets.end()) GTEST_SKIP() << "this machine cannot run it";
+    if (std::find(targets.begin(), targets.end(), target) == targets.end())
+      GTEST_SKIP() << "this machine cannot run it";
     program = model();
     ASSERT_FALSE(program.functions.empty());
   }
@@ -115,7 +122,8 @@ TEST_P(NativeBits, are_the_same_on_a_second_run_and_on_any_number_of_threads) {
   const std::vector<std::byte> expected = train(compiled, {target});
   EXPECT_TRUE(train(compiled, {target}) == expected) << "a second run";
   EXPECT_TRUE(train(program, {target}) == expected) << "a second compilation";
-  for (const int64_t threads : {2, 3, 7}) EXPECT_TRUE(train(compiled, {target, {}, false, threads}) == expected) << threads << " threads";
+  for (const int64_t threads : {2, 3, 7})
+    EXPECT_TRUE(train(compiled, {target, {}, false, threads}) == expected) << threads << " threads";
   EXPECT_FALSE(train(compiled, {target}, 4) == expected) << "another seed";
 }
 
@@ -135,7 +143,8 @@ TEST_P(NativeBits, are_the_same_whatever_plan_pass_is_off) {
 TEST_P(NativeBits, are_the_same_cut_into_forward_backward_and_update) {
   const std::vector<std::byte> expected = train(program, {target});
   const Compiled cut = compile_way(program, {target, {}, true});
-  for (const int64_t threads : {1, 3}) EXPECT_TRUE(train(cut, {target, {}, true, threads}) == expected) << threads << " threads";
+  for (const int64_t threads : {1, 3})
+    EXPECT_TRUE(train(cut, {target, {}, true, threads}) == expected) << threads << " threads";
   EXPECT_TRUE(train(cut, {target, {}, false, 2}) == expected) << "the step beside its cuts";
   EXPECT_TRUE(train(program, {target, plan_passes(), true, 2}) == expected) << "plain";
 }
@@ -146,7 +155,8 @@ TEST_P(NativeBits, are_those_of_the_interpreted_loops) {
   EXPECT_TRUE(train(program, {target, plan_passes(), true, 3, true}) == expected) << "plain and cut";
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, NativeBits, ::testing::Values("sse2", "avx2", "avx512"), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Targets, NativeBits, ::testing::Values("sse2", "avx2", "avx512"),
+                         [](const auto& info) { return info.param; });
 
 }  // namespace
 }  // namespace nnc::testing

@@ -24,7 +24,10 @@ int64_t bytes_of(ElementType type, const std::vector<int64_t>& dims) {
 
 std::string io_name(const IoTensor& tensor) {
   if (!tensor.written) return tensor.name;
-  return (tensor.role == IoTensor::saved ? "saved:" : tensor.role == IoTensor::gradient ? "gradient:" : "") + tensor.name;
+  return (tensor.role == IoTensor::saved      ? "saved:"
+          : tensor.role == IoTensor::gradient ? "gradient:"
+                                              : "") +
+         tensor.name;
 }
 
 // One tensor in memory that holds guard bytes before and behind it.
@@ -37,15 +40,18 @@ struct Guarded {
   bool intact() const {
     const auto is_guard = [](std::byte byte) { return byte == std::byte{kPoison}; };
     const std::byte* first = memory.data();
-    return std::all_of(first, first + before, is_guard) && std::all_of(first + before + size, first + memory.size(), is_guard);
+    return std::all_of(first, first + before, is_guard) &&
+           std::all_of(first + before + size, first + memory.size(), is_guard);
   }
 };
 
 void poison(Session& session) {
   const Executable& executable = *session.executable;
-  if (executable.arena_bytes > 0) std::memset(session.arena.data(), kPoison, static_cast<size_t>(executable.arena_bytes));
+  if (executable.arena_bytes > 0)
+    std::memset(session.arena.data(), kPoison, static_cast<size_t>(executable.arena_bytes));
   for (const nnc_context& context : session.contexts) {
-    if (executable.scratch_bytes > 0) std::memset(context.scratch, kPoison, static_cast<size_t>(executable.scratch_bytes));
+    if (executable.scratch_bytes > 0)
+      std::memset(context.scratch, kPoison, static_cast<size_t>(executable.scratch_bytes));
   }
 }
 
@@ -80,7 +86,8 @@ Executable native(const LoopModule& module) {
 
 Executable interpreted(std::shared_ptr<const Lowered> lowered) { return interpret_loops(std::move(lowered)); }
 
-Runner::Runner(Executable executable, int64_t threads) : executable_(std::make_unique<Executable>(std::move(executable))) {
+Runner::Runner(Executable executable, int64_t threads)
+    : executable_(std::make_unique<Executable>(std::move(executable))) {
   auto session = open_session(*executable_, threads);
   NNC_CHECK(session.has_value(), "no memory for a session");
   session_ = std::move(*session);
@@ -147,7 +154,8 @@ std::string compare_bits(DType dtype, const Bytes& expected, const Bytes& got) {
   for (int64_t at = 0; at < expected.size(); at += size_of(dtype)) {
     const std::byte *a = expected.data() + at, *b = got.data() + at;
     if (plain_bits(dtype, a) == plain_bits(dtype, b)) continue;
-    return fmt::format("element {}: expected {:.9g}, got {:.9g}", at / size_of(dtype), read_element(dtype, a), read_element(dtype, b));
+    return fmt::format("element {}: expected {:.9g}, got {:.9g}", at / size_of(dtype), read_element(dtype, a),
+                       read_element(dtype, b));
   }
   return "";
 }

@@ -59,7 +59,8 @@ TEST_P(NativeSamples, agree_with_both_interpreters) {
   PipelineOptions options;
   ASSERT_TRUE(parse_target(GetParam().target, options.target));
   const std::vector<Target> targets = detect_host().targets;
-  if (std::find(targets.begin(), targets.end(), options.target) == targets.end()) GTEST_SKIP() << "this machine cannot run it";
+  if (std::find(targets.begin(), targets.end(), options.target) == targets.end())
+    GTEST_SKIP() << "this machine cannot run it";
   if (!GetParam().fuse) options.disabled = plan_passes();
   const std::vector<NamedSample> samples = native_samples();
   ASSERT_GT(samples.size(), 150u);
@@ -82,7 +83,9 @@ TEST_P(NativeSamples, agree_with_both_interpreters) {
 INSTANTIATE_TEST_SUITE_P(Ways, NativeSamples,
                          ::testing::Values(Way{"sse2", true}, Way{"sse2", false}, Way{"avx2", true}, Way{"avx2", false},
                                            Way{"avx512", true}, Way{"avx512", false}),
-                         [](const auto& info) { return fmt::format("{}_{}", info.param.target, info.param.fuse ? "fused" : "plain"); });
+                         [](const auto& info) {
+                           return fmt::format("{}_{}", info.param.target, info.param.fuse ? "fused" : "plain");
+                         });
 
 }  // namespace
 }  // namespace nnc::testing

@@ -17,8 +17,8 @@ constexpr int64_t kBatch = 32;
 constexpr int kSteps = 100;
 
 // Both sides compute in f32 and sum in different orders, so they part by some 2^-24 a sum, and a little more each step.
-// Adam divides gradients by their size: how far a small parameter has moved follows the learning rate (1e-2 is a tenth of
-// lr * steps) and not its value.
+// Adam divides gradients by their size: how far a small parameter has moved follows the learning rate (1e-2 is a tenth
+// of lr * steps) and not its value.
 constexpr double kLossBound = 1e-5;       // relative
 constexpr double kParameterBound = 5e-5;  // relative to max(|value|, kParameterScale)
 constexpr double kParameterScale = 1e-2;
@@ -52,7 +52,8 @@ Bytes weight(int64_t count, int64_t fan_in, int64_t salt) {
 Bytes inputs(int64_t step) {
   Bytes values(kBatch * kSizes[0] * 4);
   for (int64_t k = 0; k < kBatch * kSizes[0]; ++k) {
-    write_element(DType::f32, values.data() + k * 4, static_cast<double>((k * 3571 + step * 7727) % 1009) / 1009 * 2 - 1);
+    write_element(DType::f32, values.data() + k * 4,
+                  static_cast<double>((k * 3571 + step * 7727) % 1009) / 1009 * 2 - 1);
   }
   return values;
 }
@@ -95,7 +96,8 @@ TEST(PyTorch, adam_takes_the_same_hundred_steps) {
       io["x"] = inputs(step);
       io["y"] = labels(step);
       runner.run("step", kBatch, io);
-      const double loss = read_element(DType::f32, io.at("ce").data()), expected = golden.at("losses")[static_cast<size_t>(step)];
+      const double loss = read_element(DType::f32, io.at("ce").data()),
+                   expected = golden.at("losses")[static_cast<size_t>(step)];
       worst_loss = std::max(worst_loss, std::abs(loss - expected) / expected);
       ASSERT_NEAR(loss, expected, kLossBound * expected) << "step " << step;
     }

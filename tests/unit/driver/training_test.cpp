@@ -46,7 +46,8 @@ TEST(Training, IsTheSameForAnyThreadsAndPasses) {
   EXPECT_EQ(measures({"--threads=2"}), native);
   EXPECT_EQ(measures({"--threads=3"}), native);
   EXPECT_EQ(measures({"--disable-pass=form_regions"}), native);
-  EXPECT_EQ(measures({"--disable-pass=schedule", "--disable-pass=plan_buffers", "--disable-pass=choose_layouts"}), native);
+  EXPECT_EQ(measures({"--disable-pass=schedule", "--disable-pass=plan_buffers", "--disable-pass=choose_layouts"}),
+            native);
   EXPECT_NE(measures({"train.seed=5"}), native);
 }
 
@@ -72,13 +73,15 @@ TEST(Training, StaysCloseToTheOracle) {
   for (const nnc::Target& target : nnc::detect_host().targets) {
     const std::vector<double> native = losses({"--cpu=" + target.name});
     ASSERT_EQ(native.size(), exact.size());
-    for (size_t k = 0; k < exact.size(); ++k) EXPECT_NEAR(native[k], exact[k], 1e-5 * std::abs(exact[k])) << target.name;
+    for (size_t k = 0; k < exact.size(); ++k)
+      EXPECT_NEAR(native[k], exact[k], 1e-5 * std::abs(exact[k])) << target.name;
   }
 }
 
 TEST(Training, BatchesOfAllSizes) {
   for (const char* batch : {"full()", "stochastic()", "mini(455)", "mini(1000000)", "mini(454)"}) {
-    const Ran ran = run({"train", example, std::string("train.batch=") + batch, "train.epochs=1", "--json", "hidden=4"});
+    const Ran ran =
+        run({"train", example, std::string("train.batch=") + batch, "train.epochs=1", "--json", "hidden=4"});
     EXPECT_EQ(ran.code, 0) << batch << ran.err;
     EXPECT_EQ(ran.json().at(1)["rows"], 455) << batch;
   }

@@ -123,16 +123,15 @@ TEST(Json, OneObjectPerLine) {
   Fixture f("y = h\n");
   report(f.diagnostics, kind, f.span("h"), "a \"quoted\"\tword").help("do this").label(f.span("y"), "label");
   report(f.diagnostics, kind, Place{"command line"}, "no");
-  EXPECT_EQ(
-      render_json(f.sources, f.diagnostics),
-      R"({"schema":1,"code":"E006","severity":"error","message":"a \"quoted\"\u0009word","file":"net.nn",)"
+  EXPECT_EQ(render_json(f.sources, f.diagnostics),
+            R"({"schema":1,"code":"E006","severity":"error","message":"a \"quoted\"\u0009word","file":"net.nn",)"
             R"("line":1,"column":5,)"
-      R"("end":{"line":1,"column":6},"labels":[{"file":"net.nn","line":1,"column":1,"end":{"line":1,"column":2},)"
-      R"("text":"label"}],"help":["do this"],"notes":[]})"
-      "\n"
-      R"({"schema":1,"code":"E006","severity":"error","message":"no","file":"command line",)"
+            R"("end":{"line":1,"column":6},"labels":[{"file":"net.nn","line":1,"column":1,"end":{"line":1,"column":2},)"
+            R"("text":"label"}],"help":["do this"],"notes":[]})"
+            "\n"
+            R"({"schema":1,"code":"E006","severity":"error","message":"no","file":"command line",)"
             R"("labels":[],"help":[],"notes":[]})"
-      "\n");
+            "\n");
 }
 
 TEST(Similar, FindsTheNearestName) {

@@ -38,14 +38,18 @@ TEST(GraphBuilder, SetsPartsLocationsAndTypes) {
   EXPECT_EQ(build.type(build.compare(Comparison::lt, x, y)).dtype, DType::boolean);
   EXPECT_EQ(build.type(build.reduce(Reduction::argmax, x, {1})), (TensorType{DType::i32, 3, {4}}));
   EXPECT_EQ(build.type(build.cast(x, DType::bf16)), (TensorType{DType::bf16, 0, {4, 3}}));
-  EXPECT_EQ(build.type(build.contract(build.cast(x, DType::bf16), x, "b i, c i -> c b")), (TensorType{DType::f32, 0, {4, 4}}));
+  EXPECT_EQ(build.type(build.contract(build.cast(x, DType::bf16), x, "b i, c i -> c b")),
+            (TensorType{DType::f32, 0, {4, 4}}));
 }
 
 TEST(GraphBuilder, NumbersTheIndicesOfContractsByAppearance) {
   Graph graph;
   GraphBuilder build(graph);
   NodeId x = build.input("x", {DType::f32, 0, {2, 3}});
-  IndexMap map{{"unused", "i", "b"}, {9, 3, 2}, {{IndexTerm::plain(2), IndexTerm::plain(1)}, {IndexTerm::plain(2), IndexTerm::plain(1)}}, {2}};
+  IndexMap map{{"unused", "i", "b"},
+               {9, 3, 2},
+               {{IndexTerm::plain(2), IndexTerm::plain(1)}, {IndexTerm::plain(2), IndexTerm::plain(1)}},
+               {2}};
   NodeId y = build.contract(x, x, map);
   EXPECT_EQ(graph[y].as<ContractAttr>().map.names, (std::vector<std::string>{"b", "i"}));
   EXPECT_EQ(to_string(graph[y].as<ContractAttr>().map), "b i, b i -> b");
@@ -73,8 +77,10 @@ TEST(GraphBuilder, RefusesWhatDoesNotInfer) {
 TEST(Interpreter, StatesAreReadAtEntryAndAssignedAside) {
   Program program;
   Graph graph;
-  ASSERT_EQ(parse_graph("graph g { %w = state \"w\" : f32[2] ; %x = input \"x\" : f32[2] ; %n = sub %w %x ; assign \"w\" %n ; %m = mul %w 2 ; output \"m\" %m }",
-                        program, graph), "");
+  ASSERT_EQ(parse_graph("graph g { %w = state \"w\" : f32[2] ; %x = input \"x\" : f32[2] ; %n = sub %w %x ; assign "
+                        "\"w\" %n ; %m = mul %w 2 ; output \"m\" %m }",
+                        program, graph),
+            "");
   TensorType type{DType::f32, 0, {2}};
   std::map<uint32_t, ReferenceTensor> states = {{0, {type, {5, 7}}}};
   Evaluation evaluation = interpret(graph, {{"x", {type, {1, 2}}}}, states);

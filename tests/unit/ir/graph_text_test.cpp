@@ -4,7 +4,6 @@
 #include <cstring>
 #include <limits>
 #include <random>
-#include <random>
 
 #include "ir/graph/text.h"
 #include "ir/ops/op.h"
@@ -70,12 +69,14 @@ TEST(GraphText, ReadsAndPrintsAJointGraph) {
   ASSERT_EQ(program.files.size(), 2u);
   EXPECT_EQ(program.files[1], "prelude/loss.nn");
   std::string text = fixed_point(mlp);
-  for (const char* line : {"  %z1 = contract \"b i, o i -> b o\" %x %w1 order=chain : f32[128,512] !5\n", "  %h1 = max %a1 0 : f32[128,512] !5\n",
-                           "  %mx = reduce max \"a b -> a\" %h1 order=lanes : f32[128] !8\n", "  loss \"ce\" %ce\n", "bwd:\n", "upd:\n",
-                           "  %dm = sub %h1 %mb : f32[128,512] !8,prelude/loss.nn:7\n", " order=ways(4) ", " order=chunks(64) ",
-                           "  %h2 = max %a1 0 : f32[128,512] clone=%h1 !5\n", "  %q1 = pow 0.9 %tf : f64[]\n",
-                           "  %w1 = state \"fc1.weight\" : f32[512,784] trained !4\n", "  assign \"step\" %t1\n",
-                           "  %y = input \"y\" target : i32<10>[128] !3\n", "  %lh = select %hot %h1 0 : f32[128,512] !8\n"}) {
+  for (const char* line :
+       {"  %z1 = contract \"b i, o i -> b o\" %x %w1 order=chain : f32[128,512] !5\n",
+        "  %h1 = max %a1 0 : f32[128,512] !5\n", "  %mx = reduce max \"a b -> a\" %h1 order=lanes : f32[128] !8\n",
+        "  loss \"ce\" %ce\n", "bwd:\n", "upd:\n", "  %dm = sub %h1 %mb : f32[128,512] !8,prelude/loss.nn:7\n",
+        " order=ways(4) ", " order=chunks(64) ", "  %h2 = max %a1 0 : f32[128,512] clone=%h1 !5\n",
+        "  %q1 = pow 0.9 %tf : f64[]\n", "  %w1 = state \"fc1.weight\" : f32[512,784] trained !4\n",
+        "  assign \"step\" %t1\n", "  %y = input \"y\" target : i32<10>[128] !3\n",
+        "  %lh = select %hot %h1 0 : f32[128,512] !8\n"}) {
     EXPECT_TRUE(contains(text, line)) << line << text;
   }
 }
@@ -83,9 +84,11 @@ TEST(GraphText, ReadsAndPrintsAJointGraph) {
 TEST(GraphText, LiteralsTakeTheTypeBesideThem) {
   Program program;
   Graph graph;
-  ASSERT_EQ(parse_graph("graph g { %x = input \"x\" : i32<10>[3] ; %a = compare lt %x 12 ; %b = compare lt 5 %x ; %c = add 1 2 : f64[]\n"
+  ASSERT_EQ(parse_graph("graph g { %x = input \"x\" : i32<10>[3] ; %a = compare lt %x 12 ; %b = compare lt 5 %x ; %c = "
+                        "add 1 2 : f64[]\n"
                         "%d = constant 3 : f32[2] ; %e = select %a 1 0 : f32[3] ; output \"d\" %d }",
-                        program, graph), "");
+                        program, graph),
+            "");
   auto literal = [&](size_t node, size_t operand) { return graph[graph.nodes[node].operands[operand]]; };
   EXPECT_EQ(literal(2, 1).type, (TensorType{DType::i32, 0, {3}}));   // 12 does not fit i32<10>
   EXPECT_EQ(literal(4, 0).type, (TensorType{DType::i32, 10, {3}}));  // 5 does
@@ -101,8 +104,17 @@ TEST(GraphText, NumbersReadBackExactly) {
   Graph graph;
   GraphBuilder build(graph);
   NodeId x = build.input("x", {DType::f32, 0, {2}});
-  std::vector<double> values = {0.1, 1e-8, -0.0, 1e300, 5e-324, 0.0078125, 1.0 / 3, 123456789, std::numeric_limits<double>::infinity(),
-                                -std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()};
+  std::vector<double> values = {0.1,
+                                1e-8,
+                                -0.0,
+                                1e300,
+                                5e-324,
+                                0.0078125,
+                                1.0 / 3,
+                                123456789,
+                                std::numeric_limits<double>::infinity(),
+                                -std::numeric_limits<double>::infinity(),
+                                std::numeric_limits<double>::quiet_NaN()};
   for (double value : values) x = build.add(x, build.constant_like(value, x));
   graph.roots.push_back({Root::output, "x", x});
   Program fresh;
@@ -125,7 +137,8 @@ TEST(GraphText, NamesComeFromLabels) {
     graph.nodes.back().label = label;
   }
   std::string text = print(graph, program);
-  for (const char* name : {"%z ", "%z_1 ", "%z_1_1 ", "%0 ", "%_7 ", "%1 ", "%a_b ", "%h.1 "}) EXPECT_TRUE(contains(text, name)) << name << text;
+  for (const char* name : {"%z ", "%z_1 ", "%z_1_1 ", "%0 ", "%_7 ", "%1 ", "%a_b ", "%h.1 "})
+    EXPECT_TRUE(contains(text, name)) << name << text;
   EXPECT_EQ(fixed_point(text), text);
 }
 
@@ -139,9 +152,10 @@ TEST(GraphText, AttributesOfEveryKind) {
     %10 = window max %x size=[1,2] stride=[1,2] dilation=[1,1] before=[0,0] after=[0,0] ; %11 = random normal %s %s site=4000000000 : f32[7]
     %12 = reduce argmax "a b -> a" %x ; %13 = contract "n k ((h-r+1)/2), k r -> n h" %9 %k : f32[3,8]
     output "o" %13 })");
-  for (const char* part : {"%0 = transpose \"a b -> b a\" %x : f32[8,3]", "step=[2,1] value=-inf : f32[6,9]",
-                           "%8 = cumsum exclusive reverse %x axis=1 : f32[3,8]", "\"n (2*p+r-1), k r -> n k p\"", "site=4000000000",
-                           "%12 = reduce argmax \"a b -> a\" %x : i32<8>[3]", "\"n k ((h-r+1)/2), k r -> n h\""}) {
+  for (const char* part :
+       {"%0 = transpose \"a b -> b a\" %x : f32[8,3]", "step=[2,1] value=-inf : f32[6,9]",
+        "%8 = cumsum exclusive reverse %x axis=1 : f32[3,8]", "\"n (2*p+r-1), k r -> n k p\"", "site=4000000000",
+        "%12 = reduce argmax \"a b -> a\" %x : i32<8>[3]", "\"n k ((h-r+1)/2), k r -> n h\""}) {
     EXPECT_TRUE(contains(text, part)) << part << "\n" << text;
   }
 }
@@ -168,7 +182,11 @@ TEST(GraphText, WholePrograms) {
   program.files[0] = "a \"b\".nn";
   program.functions = {graph, graph};
   UpdateRule rule{program.find_state("fc1.weight"), {}};
-  ASSERT_EQ(parse_graph("graph sgd { %p = input \"p\" : f32[2] ; %g = input \"g\" : f32[2] ; %n = sub %p %g ; output \"p\" %n }", program, rule.graph), "");
+  ASSERT_EQ(
+      parse_graph(
+          "graph sgd { %p = input \"p\" : f32[2] ; %g = input \"g\" : f32[2] ; %n = sub %p %g ; output \"p\" %n }",
+          program, rule.graph),
+      "");
   program.updates.push_back(rule);
   std::string text = print(program);
   Program again;
@@ -185,12 +203,15 @@ TEST(GraphText, ErrorsNameTheLine) {
   EXPECT_EQ(parse_error("graph g {\n  %x = input \"x\" : f32[0]\n}"), "line 2: extent 0 is not in 1..2147483647");
   EXPECT_EQ(parse_error("graph g {\n\n  %x = frob 1\n}"), "line 3: there is no op 'frob'");
   EXPECT_EQ(parse_error("graph g { %x = input \"x\" : f32[2] ; %x = exp %x }"), "line 1: %x is defined twice");
-  EXPECT_EQ(parse_error("graph g { %x = input \"x\" : f32[2] ; %y = add %x %x %x }"), "line 1: add takes 2 operands, not 3");
-  EXPECT_EQ(parse_error("graph g { %x = input \"x\" : f32[2] ; %y = broadcast \"a -> b a\" %x }"), "line 1: broadcast needs a type");
+  EXPECT_EQ(parse_error("graph g { %x = input \"x\" : f32[2] ; %y = add %x %x %x }"),
+            "line 1: add takes 2 operands, not 3");
+  EXPECT_EQ(parse_error("graph g { %x = input \"x\" : f32[2] ; %y = broadcast \"a -> b a\" %x }"),
+            "line 1: broadcast needs a type");
   EXPECT_EQ(parse_error("graph g { %x = input \"x\" : f32[2] ; %y = exp %x loud }"), "line 1: unknown word 'loud'");
   EXPECT_EQ(parse_error("graph g { %x = input \"x : f32[2] }"), "line 1: a string does not end");
   EXPECT_EQ(parse_error("graph g { %a = add 1 2 }"), "line 1: a number has no type here");
-  EXPECT_EQ(parse_error("graph g { %a = iota axis=0 : f32[99999999,99999999] }"), "line 1: more than 1099511627776 elements");
+  EXPECT_EQ(parse_error("graph g { %a = iota axis=0 : f32[99999999,99999999] }"),
+            "line 1: more than 1099511627776 elements");
   EXPECT_EQ(parse_error("graph g {"), "line 1: unexpected ''");
   EXPECT_EQ(parse_error(""), "line 1: 'graph' expected");
   std::string nested;
@@ -211,8 +232,9 @@ TEST(GraphText, IndexMaps) {
   EXPECT_EQ(parse_index_map("b i, o i -> b b", types, map), "index b occurs twice in the result");
   EXPECT_EQ(parse_index_map("b (i+j), o j -> b o", types, map), "summed index i occurs plain in no operand");
   EXPECT_EQ(parse_index_map("b i o, o i -> b o", types, map), "the map names 3 axes of f32[2,3]");
-  for (const char* bad : {"", "b", "b i, o i", "b (, o i -> b", "b (i, o i -> b", "b ((i)/0), o i -> b o", "b (0*i), o i -> b o",
-                          "b (i+i), o i -> b", "b (99999999999*i), o i -> b o", "b i, o i -> b (o)", "b i -> b", "b i, o i, q -> b"}) {
+  for (const char* bad :
+       {"", "b", "b i, o i", "b (, o i -> b", "b (i, o i -> b", "b ((i)/0), o i -> b o", "b (0*i), o i -> b o",
+        "b (i+i), o i -> b", "b (99999999999*i), o i -> b o", "b i, o i -> b (o)", "b i -> b", "b i, o i, q -> b"}) {
     EXPECT_NE(parse_index_map(bad, types, map), "") << bad;
   }
 }
@@ -221,18 +243,29 @@ TEST(GraphText, IndexMaps) {
 TEST(GraphText, MutatedTextsNeverCrash) {
   std::mt19937 random(20240607);
   const std::string source = mlp;
-  const std::string_view pieces[] = {"%x", "0", "-1", "{", "}", "[", "]", "\"", ",", ":", "=", "!", "!a:1", "graph", "axis=9", "f32[2]", "->", "(", ")",
-                                     "9999999999999999999", "i32<0>[]", "fwd:", "assign", "\n", ";", "#", "inf", "clone=%x", "\\", "\xff", "trained"};
+  const std::string_view pieces[] = {
+      "%x",       "0",    "-1",     "{",     "}",      "[",      "]",   "\"",       ",",  ":",
+      "=",        "!",    "!a:1",   "graph", "axis=9", "f32[2]", "->",  "(",        ")",  "9999999999999999999",
+      "i32<0>[]", "fwd:", "assign", "\n",    ";",      "#",      "inf", "clone=%x", "\\", "\xff",
+      "trained"};
   size_t accepted = 0;
   for (int round = 0; round < 4000; ++round) {
     std::string text = source;
     for (auto edits = 1 + random() % 4; edits-- > 0 && !text.empty();) {
       size_t at = random() % text.size();
       switch (random() % 4) {
-        case 0: text.erase(at, 1 + random() % 8); break;
-        case 1: text.insert(at, pieces[random() % std::size(pieces)]); break;
-        case 2: text[at] = static_cast<char>(random()); break;
-        default: text.insert(at, text.substr(random() % text.size(), random() % 40)); break;
+        case 0:
+          text.erase(at, 1 + random() % 8);
+          break;
+        case 1:
+          text.insert(at, pieces[random() % std::size(pieces)]);
+          break;
+        case 2:
+          text[at] = static_cast<char>(random());
+          break;
+        default:
+          text.insert(at, text.substr(random() % text.size(), random() % 40));
+          break;
       }
     }
     Program program;

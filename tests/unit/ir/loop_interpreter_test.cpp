@@ -35,13 +35,15 @@ std::vector<float> random_floats(size_t count, unsigned seed) {
 
 TEST(LoopInterpreter, product_tile) {
   const Kernel kernel = kernel_of(kProduct);
-  std::vector<float> x = random_floats(12 * 7, 1), w = random_floats(2 * 7 * 16, 2), c = random_floats(32, 3), h(12 * 24, -7.0f);
+  std::vector<float> x = random_floats(12 * 7, 1), w = random_floats(2 * 7 * 16, 2), c = random_floats(32, 3),
+                     h(12 * 24, -7.0f);
   void* buffers[] = {x.data(), w.data(), c.data(), h.data()};
   interpret(kernel, buffers, 0, 3);
   for (int row = 0; row < 12; ++row) {
     for (int column = 0; column < 24; ++column) {
       float sum = 0;
-      for (int k = 0; k < 7; ++k) sum = column < 20 ? std::fmaf(x[row * 7 + k], w[(column / 16 * 7 + k) * 16 + column % 16], sum) : 0;
+      for (int k = 0; k < 7; ++k)
+        sum = column < 20 ? std::fmaf(x[row * 7 + k], w[(column / 16 * 7 + k) * 16 + column % 16], sum) : 0;
       // Item 3, rows 9 to 11, was not asked for; columns from 20 on are masked.
       const float expected = row >= 9 || column >= 20 ? -7.0f : std::max(sum + c[column], 0.0f);
       ASSERT_EQ(h[row * 24 + column], expected) << row << " " << column;
@@ -51,7 +53,8 @@ TEST(LoopInterpreter, product_tile) {
 
 TEST(LoopInterpreter, adam) {
   const Kernel kernel = kernel_of(kAdam);
-  std::vector<float> k = {0.01f, 1.5f}, g = random_floats(64, 4), p = random_floats(64, 5), m = random_floats(64, 6), v = random_floats(64, 7);
+  std::vector<float> k = {0.01f, 1.5f}, g = random_floats(64, 4), p = random_floats(64, 5), m = random_floats(64, 6),
+                     v = random_floats(64, 7);
   for (float& x : v) x = std::fabs(x);
   std::vector<float> p1 = p, m1 = m, v1 = v;
   for (size_t e = 32; e < 64; ++e) {
@@ -147,16 +150,18 @@ TEST(LoopInterpreter, simple_semantics) {
   EXPECT_EQ(multiply(1 << 20, 1 << 20), 0);
   EXPECT_EQ(divide(7, 0), 0);
   EXPECT_EQ(divide(INT32_MIN, -1), INT32_MIN);
-  EXPECT_EQ(round_to_bf16(1.0f + 0x1p-8f), 0x3f80);            // a tie goes to even
+  EXPECT_EQ(round_to_bf16(1.0f + 0x1p-8f), 0x3f80);  // a tie goes to even
   EXPECT_EQ(round_to_bf16(1.0f + 3 * 0x1p-8f), 0x3f82);
   EXPECT_EQ(round_to_bf16(nan) & 0x7fc0, 0x7fc0);
 }
 
 TEST(LoopInterpreter, without_fused_multiply_add_it_rounds_twice) {
   const auto run_on = [](const char* target) {
-    const Kernel kernel = kernel_of(std::string("kernel k target=") + target + " v=4 items=1 { buf x : f32[3] in buf y : f32[1] out\n"
-                                    "items r in 0..1 of 1 { a = load x[0] : f32 b = load x[1] : f32 c = load x[2] : f32\n"
-                                    "d = fma a b c : f32 store y[0] d } }");
+    const Kernel kernel =
+        kernel_of(std::string("kernel k target=") + target +
+                  " v=4 items=1 { buf x : f32[3] in buf y : f32[1] out\n"
+                  "items r in 0..1 of 1 { a = load x[0] : f32 b = load x[1] : f32 c = load x[2] : f32\n"
+                  "d = fma a b c : f32 store y[0] d } }");
     float x[3] = {1.0f + 0x1p-12f, 1.0f + 0x1p-12f, -1.0f}, y = 0;
     void* buffers[] = {x, &y};
     interpret(kernel, buffers, 0, 1);
@@ -171,14 +176,17 @@ LoopModule two_phases(bool barrier) {
   LoopModule module;
   module.name = "m";
   module.target = target_sse2();
-  module.kernels.push_back(kernel_of("kernel twice target=sse2 v=4 items=8 { buf x : f32[8] in buf y : f32[8] out\n"
-                                     "items r in 0..8 of 8 { a = load x[r] : f32 b = mul a 2 : f32 store y[r] b } }"));
-  module.kernels.push_back(kernel_of("kernel mirror target=sse2 v=4 items=8 { buf y : f32[8] in buf z : f32[8] out\n"
-                                     "items r in 0..8 of 8 { a = load y[r] : f32 b = load y[7 - r] : f32 c = add a b : f32 store z[r] c } }"));
+  module.kernels.push_back(
+      kernel_of("kernel twice target=sse2 v=4 items=8 { buf x : f32[8] in buf y : f32[8] out\n"
+                "items r in 0..8 of 8 { a = load x[r] : f32 b = mul a 2 : f32 store y[r] b } }"));
+  module.kernels.push_back(kernel_of(
+      "kernel mirror target=sse2 v=4 items=8 { buf y : f32[8] in buf z : f32[8] out\n"
+      "items r in 0..8 of 8 { a = load y[r] : f32 b = load y[7 - r] : f32 c = add a b : f32 store z[r] c } }"));
   module.arena_bytes = 64;
   LoopEntry entry;
   entry.name = "step";
-  entry.io = {{Root::output, true, false, "x", {DType::f32, 0, {8}}}, {Root::output, false, false, "z", {DType::f32, 0, {8}}}};
+  entry.io = {{Root::output, true, false, "x", {DType::f32, 0, {8}}},
+              {Root::output, false, false, "z", {DType::f32, 0, {8}}}};
   const KernelCall first{KernelId(size_t{0}), {{BufferBinding::io, 0}, {BufferBinding::arena, 0}}, {}};
   const KernelCall second{KernelId(size_t{1}), {{BufferBinding::arena, 0}, {BufferBinding::io, 1}}, {}};
   entry.phases = barrier ? std::vector<LoopPhase>{{{first}}, {{second}}} : std::vector<LoopPhase>{{{first, second}}};
@@ -195,7 +203,8 @@ TEST(LoopInterpreter, entries_give_the_same_at_any_number_of_threads) {
     void* io[] = {x.data(), z.data()};
     interpret(module, module.entries[0], nullptr, arena.data(), nullptr, io, threads);
     for (size_t r = 0; r < 8; ++r) EXPECT_EQ(z[r], 2 * x[r] + 2 * x[7 - r]);
-    EXPECT_EQ(find_races(module, module.entries[0], nullptr, arena.data(), nullptr, io, threads), std::vector<std::string>{});
+    EXPECT_EQ(find_races(module, module.entries[0], nullptr, arena.data(), nullptr, io, threads),
+              std::vector<std::string>{});
   }
 }
 

@@ -66,8 +66,10 @@ Worst sweep(Function function, Reference reference) {
   const uint64_t stride = exhaustive ? std::max<uint64_t>(1, std::strtoull(exhaustive, nullptr, 10)) : 4999;
   for (uint64_t pattern = 0; pattern < (uint64_t{1} << 32); pattern += stride)
     try_pattern(static_cast<uint32_t>(pattern), function, reference, worst);
-  for (float point : {0.0f, kSmallest, 1e-4f, 0.3465736f, 0.5f, 0.625f, 0.70710678f, 0.75f, 0.92f, 1.0f, 1.41421356f, 1.57079637f, 2.0f,
-                      3.14159274f, 4.0f, 9.0f, 16.0f, 17.5f, 87.336f, 88.72284f, 89.0f, 104.0f, 8388608.0f, 102943.7f, 3.402823e38f, kInfinity})
+  for (float point :
+       {0.0f,    kSmallest,   1e-4f,       0.3465736f, 0.5f,        0.625f,    0.70710678f,  0.75f,    0.92f,
+        1.0f,    1.41421356f, 1.57079637f, 2.0f,       3.14159274f, 4.0f,      9.0f,         16.0f,    17.5f,
+        87.336f, 88.72284f,   89.0f,       104.0f,     8388608.0f,  102943.7f, 3.402823e38f, kInfinity})
     for (int offset = -200; offset <= 200; ++offset)
       for (uint32_t sign : {0u, 0x80000000u})
         try_pattern((bits_of(point) + static_cast<uint32_t>(offset)) ^ sign, function, reference, worst);
@@ -87,9 +89,10 @@ struct LoopMath : testing::Test {
 using Builders = testing::Types<ScalarMath<true>, ScalarMath<false>>;
 TYPED_TEST_SUITE(LoopMath, Builders);
 
-#define FUNCTION_TEST(name, reference)                                                               \
-  TYPED_TEST(LoopMath, name) {                                                                       \
-    this->expect_within(2.0, [](TypeParam& b, float x) { return math::name(b, x); }, [](double x) -> double { return reference; }); \
+#define FUNCTION_TEST(name, reference)                                                                              \
+  TYPED_TEST(LoopMath, name) {                                                                                      \
+    this->expect_within(                                                                                            \
+        2.0, [](TypeParam& b, float x) { return math::name(b, x); }, [](double x) -> double { return reference; }); \
   }
 FUNCTION_TEST(exp, std::exp(x))
 FUNCTION_TEST(expm1, std::expm1(x))
@@ -104,7 +107,8 @@ FUNCTION_TEST(rsqrt, 1 / std::sqrt(x))
 #undef FUNCTION_TEST
 
 TYPED_TEST(LoopMath, round_and_floor_are_exact) {
-  const Worst round = sweep([&](float x) { return math::round(this->b, x); }, [](double x) { return std::nearbyint(x); });
+  const Worst round =
+      sweep([&](float x) { return math::round(this->b, x); }, [](double x) { return std::nearbyint(x); });
   EXPECT_EQ(round.error, 0) << round.at;
   const Worst floor = sweep([&](float x) { return math::floor(this->b, x); }, [](double x) { return std::floor(x); });
   EXPECT_EQ(floor.error, 0) << floor.at;
@@ -134,11 +138,13 @@ TYPED_TEST(LoopMath, pow_over_the_plane) {
     const float x = std::bit_cast<float>(next()), y = std::bit_cast<float>(next());
     attempt(x, y);
     // Results spread evenly over the exponents.
-    const float base = std::ldexp(1.0f + static_cast<float>(next() >> 8) * 0x1p-24f, static_cast<int>(next() % 250) - 125);
+    const float base =
+        std::ldexp(1.0f + static_cast<float>(next() >> 8) * 0x1p-24f, static_cast<int>(next() % 250) - 125);
     const float target = static_cast<float>(static_cast<int32_t>(next())) * (127.5f / 2147483648.0f);
     attempt(base, static_cast<float>(target / std::log2(double{base})));
     // Close to one, with large exponents.
-    const float close = std::bit_cast<float>(0x3f800000u + static_cast<uint32_t>(static_cast<int32_t>(next()) >> (8 + next() % 23)));
+    const float close =
+        std::bit_cast<float>(0x3f800000u + static_cast<uint32_t>(static_cast<int32_t>(next()) >> (8 + next() % 23)));
     if (close > 0 && close != 1) attempt(close, static_cast<float>(target / std::log2(double{close})));
   }
   for (float x : {0.5f, 2.0f, 3.0f, -3.0f, 10.0f, 0.1f, 0.9f, 0.999f, 1.5f, 7.0f})
@@ -148,9 +154,10 @@ TYPED_TEST(LoopMath, pow_over_the_plane) {
 }
 
 TYPED_TEST(LoopMath, pow_special_cases) {
-  const std::vector<float> points = {0.0f, -0.0f, 1.0f,  -1.0f, 0.5f,      -0.5f,      2.0f,        -2.0f,      3.0f,       -3.0f,      1.5f,
-                                     -1.5f, 1e-20f, 1e20f, -1e20f, 16777215.0f, -16777215.0f, 16777216.0f, 33554432.0f, 3e38f, -3e38f, kInfinity,
-                                     -kInfinity, kNan, kSmallest, -kSmallest, 8388607.5f};
+  const std::vector<float> points = {0.0f,      -0.0f,       1.0f,         -1.0f,       0.5f,        -0.5f,     2.0f,
+                                     -2.0f,     3.0f,        -3.0f,        1.5f,        -1.5f,       1e-20f,    1e20f,
+                                     -1e20f,    16777215.0f, -16777215.0f, 16777216.0f, 33554432.0f, 3e38f,     -3e38f,
+                                     kInfinity, -kInfinity,  kNan,         kSmallest,   -kSmallest,  8388607.5f};
   for (float x : points)
     for (float y : points) {
       const float got = math::pow(this->b, x, y);
@@ -190,7 +197,8 @@ TYPED_TEST(LoopMath, denormals_count_as_zero) {
 
 TYPED_TEST(LoopMath, large_angles) {
   // Arguments close to multiples of pi/2, from continued fractions of pi.
-  for (float x : {16367173.0f * 0x1p72f, 51471.8516f, 710.0f, 355.0f / 2, 103993.0f / 2, 5.0706024e9f, 1e30f, 3.4028235e38f, 6381956970095103.0f * 0x1p75f}) {
+  for (float x : {16367173.0f * 0x1p72f, 51471.8516f, 710.0f, 355.0f / 2, 103993.0f / 2, 5.0706024e9f, 1e30f,
+                  3.4028235e38f, 6381956970095103.0f * 0x1p75f}) {
     EXPECT_LE(ulp_error(math::sin(this->b, x), std::sin(double{x})), 2.0) << x;
     EXPECT_LE(ulp_error(math::cos(this->b, x), std::cos(double{x})), 2.0) << x;
   }

@@ -51,7 +51,8 @@ TEST(LoopText, types_and_terms_may_be_left_out_or_in_any_order) {
   Kernel kernel;
   ASSERT_EQ(parse_kernel("kernel k target=sse2 v=4 items=2 { buf x : f32[8] in ; buf y : f32[8] out  # two items\n"
                          "items r in 0..2 of 2 { a = load x[1 + 4*r - 1] ; b = exp a ; store y[2*r + 2*r] b } }",
-                         kernel), "");
+                         kernel),
+            "");
   EXPECT_EQ(print(kernel),
             "kernel k target=sse2 v=4 items=2 {\n"
             "  buf x : f32[8] in\n"
@@ -126,14 +127,21 @@ TEST(LoopText, mutations_never_crash) {
     for (unsigned change = 0; change < 1 + random() % 3; ++change) {
       const size_t at = random() % text.size();
       switch (random() % 4) {
-        case 0: text[at] = static_cast<char>(random() % 256); break;
-        case 1: text.erase(at, 1 + random() % 12); break;
-        case 2: text.insert(at, text.substr(random() % text.size(), random() % 12)); break;
+        case 0:
+          text[at] = static_cast<char>(random() % 256);
+          break;
+        case 1:
+          text.erase(at, 1 + random() % 12);
+          break;
+        case 2:
+          text.insert(at, text.substr(random() % text.size(), random() % 12));
+          break;
         default: {
           const LoopToken& token = tokens[random() % (tokens.size() - 1)];
           const std::string word{token.text};
           const size_t found = text.find(word, at);
-          if (found != std::string::npos) text.replace(found, word.size(), std::to_string(static_cast<int>(random() % 40) - 4));
+          if (found != std::string::npos)
+            text.replace(found, word.size(), std::to_string(static_cast<int>(random() % 40) - 4));
         }
       }
       if (text.empty()) text = " ";

@@ -62,7 +62,8 @@ TEST(OpSamples, EveryOpThatCanBeRunAloneHasSome) {
       kinds.insert(definition.kind);
     }
   }
-  for (OpKind kind : {OpKind::leaf, OpKind::map, OpKind::movement, OpKind::reduce, OpKind::contract, OpKind::window, OpKind::random}) {
+  for (OpKind kind : {OpKind::leaf, OpKind::map, OpKind::movement, OpKind::reduce, OpKind::contract, OpKind::window,
+                      OpKind::random}) {
     EXPECT_EQ(kinds.count(kind), 1u) << static_cast<int>(kind);
   }
 }
@@ -194,7 +195,8 @@ TEST(OpSamples, GradientsOfContractAreContracts) {
     };
     for (NodeId gradient : all.gradients) {
       const Node* node = &all.graph[gradient];
-      if (sample.name == "summed_alone" || sample.name == "window_diagonal") continue;  // a broadcast or a mask behind it
+      if (sample.name == "summed_alone" || sample.name == "window_diagonal")
+        continue;  // a broadcast or a mask behind it
       ASSERT_EQ(node->op, Op::contract);
       EXPECT_TRUE(!is_plain(forward) || is_plain(node->as<ContractAttr>().map));
     }

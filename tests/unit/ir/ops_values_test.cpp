@@ -33,7 +33,8 @@ std::vector<double> apply(Op op, const std::vector<std::vector<double>>& operand
 }
 
 // The gradient of sum(op(x…)) with respect to operand `k`.
-std::vector<double> slope(Op op, const std::vector<std::vector<double>>& operands, size_t k, Attributes attributes = {}) {
+std::vector<double> slope(Op op, const std::vector<std::vector<double>>& operands, size_t k,
+                          Attributes attributes = {}) {
   Graph graph;
   GraphBuilder build(graph);
   std::vector<NodeId> nodes;
@@ -89,7 +90,9 @@ TEST(OpValues, ComparisonsWithNaNAreFalseButNe) {
 }
 
 TEST(OpValues, ArgmaxTakesTheFirstAndNaNIsLargest) {
-  auto argmax = [](Values values) { return apply(Op::reduce, {std::move(values)}, DType::f32, ReduceAttr{Reduction::argmax, {0}, {}})[0]; };
+  auto argmax = [](Values values) {
+    return apply(Op::reduce, {std::move(values)}, DType::f32, ReduceAttr{Reduction::argmax, {0}, {}})[0];
+  };
   EXPECT_EQ(argmax({1, 5, 5, 2}), 1);
   EXPECT_EQ(argmax({1, nan, 9, nan}), 1);
   EXPECT_EQ(argmax({-std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()}), 0);

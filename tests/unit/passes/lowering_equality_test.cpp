@@ -29,7 +29,8 @@ std::vector<std::byte> train(const MlpShape& shape, const Way& way) {
   std::vector<std::byte> losses;
   for (int step = 0; step < kSteps; ++step) {
     LoopRunner::Io io;
-    for (const auto& [name, tensor] : random_inputs(function(program, "step"), static_cast<uint64_t>(step))) io[name] = to_bytes(tensor);
+    for (const auto& [name, tensor] : random_inputs(function(program, "step"), static_cast<uint64_t>(step)))
+      io[name] = to_bytes(tensor);
     if (way.cut) {
       for (const char* part : {"forward", "backward", "update"}) runner.run(part, io, way.threads);
     } else {
@@ -45,7 +46,9 @@ std::vector<std::byte> train(const MlpShape& shape, const Way& way) {
 class TrainingSteps : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override { ASSERT_TRUE(parse_target(GetParam(), target)); }
-  Way way(std::set<std::string> disabled = {}, bool cut = false, int64_t threads = 1) const { return {target, std::move(disabled), cut, threads}; }
+  Way way(std::set<std::string> disabled = {}, bool cut = false, int64_t threads = 1) const {
+    return {target, std::move(disabled), cut, threads};
+  }
   Target target;
 };
 
@@ -71,7 +74,8 @@ TEST_P(TrainingSteps, are_the_same_bits_cut_into_functions) {
 }
 
 TEST_P(TrainingSteps, do_not_depend_on_layouts_of_wide_and_narrow_layers) {
-  for (const MlpShape& shape : {MlpShape{4, 3, 5, 2, 2, true}, MlpShape{6, 17, 130, 64, 33, true}, MlpShape{1, 1, 1, 1, 2, false}}) {
+  for (const MlpShape& shape :
+       {MlpShape{4, 3, 5, 2, 2, true}, MlpShape{6, 17, 130, 64, 33, true}, MlpShape{1, 1, 1, 1, 2, false}}) {
     SCOPED_TRACE(fmt::format("{} {} {} {} {}", shape.batch, shape.in, shape.hidden, shape.hidden2, shape.classes));
     const std::vector<std::byte> expected = train(shape, way(plan_passes()));
     EXPECT_TRUE(train(shape, way()) == expected);
@@ -94,7 +98,8 @@ TEST_P(TrainingSteps, touch_no_byte_that_another_thread_writes) {
         LoopRunner::Io io;
         for (const LoopEntry::Io& tensor : entry.io) io[tensor.name] = Bytes(tensor.type.bytes());
         const std::vector<std::string> races = runner.races(entry.name, io, threads);
-        EXPECT_TRUE(races.empty()) << entry.name << " on " << threads << " threads: " << races.size() << " races, the first " << races[0];
+        EXPECT_TRUE(races.empty()) << entry.name << " on " << threads << " threads: " << races.size()
+                                   << " races, the first " << races[0];
       }
     }
   }
@@ -124,12 +129,14 @@ TEST_P(TrainingSteps, agree_with_the_oracle) {
   for (size_t s = 0; s < program.states.size(); ++s) {
     const ReferenceTensor got = runner.state(StateId(s));
     for (size_t k = 0; k < got.values.size(); ++k) {
-      ASSERT_NEAR(got.values[k], states.at(static_cast<uint32_t>(s)).values[k], 2e-5) << program.states[s].name << " " << k;
+      ASSERT_NEAR(got.values[k], states.at(static_cast<uint32_t>(s)).values[k], 2e-5)
+          << program.states[s].name << " " << k;
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, TrainingSteps, ::testing::Values("sse2", "avx2", "avx512"), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Targets, TrainingSteps, ::testing::Values("sse2", "avx2", "avx512"),
+                         [](const auto& info) { return info.param; });
 
 }  // namespace
 }  // namespace nnc::testing

@@ -1,4 +1,5 @@
-// Graphs of several ops, lowered in every way, against the Graph's interpreter: where one region reads what another wrote.
+// Graphs of several ops, lowered in every way, against the Graph's interpreter: where one region reads what another
+// wrote.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -45,7 +46,8 @@ const GraphCase kCases[] = {
     {"product_of_merged_axes", R"(%x = input "x" : f32[6,3,8] ; %w = input "w" : f32[19,24]
       fwd:
       %e = exp %x ; %s = reshape %e : f32[6,24] ; %z = contract "b i, o i -> b o" %s %w ; output "z" %z)"},
-    {"product_of_a_concatenation", R"(%x = input "x" : f32[6,5] ; %y = input "y" : f32[6,9] ; %w = input "w" : f32[19,14]
+    {"product_of_a_concatenation",
+     R"(%x = input "x" : f32[6,5] ; %y = input "y" : f32[6,9] ; %w = input "w" : f32[19,14]
       fwd:
       %e = exp %x ; %s = concat %e %y axis=1 ; %z = contract "b i, o i -> b o" %s %w ; %t = tanh %z ; output "z" %t)"},
     {"product_of_a_padded_operand", R"(%x = input "x" : f32[6,9] ; %w = input "w" : f32[19,14]
@@ -54,7 +56,8 @@ const GraphCase kCases[] = {
     {"products_in_a_chain_across_rows", R"(%x = input "x" : f32[13,9] ; %w = input "w" : f32[13,13]
       fwd:
       %e = exp %w ; output "e" %e ; %z = contract "b i, i o -> b o" %e %x ; %y = contract "i b, i o -> b o" %e %z ; output "y" %y)"},
-    {"batched_products", R"(%q = input "q" : f32[2,3,7,5] ; %k = input "k" : f32[2,3,11,5] ; %v = input "v" : f32[2,3,11,5]
+    {"batched_products",
+     R"(%q = input "q" : f32[2,3,7,5] ; %k = input "k" : f32[2,3,11,5] ; %v = input "v" : f32[2,3,11,5]
       fwd:
       %s = contract "b h q e, b h k e -> b h q k" %q %k ; %m = reduce max "b h q k -> b h q" %s
       %mb = broadcast "b h q -> b h q k" %m : f32[2,3,7,11] ; %d = sub %s %mb ; %e = exp %d ; %u = reduce sum "b h q k -> b h q" %e
@@ -119,13 +122,15 @@ TEST_P(LoweredGraphs, agree_with_the_oracle_and_have_no_races) {
       for (const auto& [name, tensor] : inputs) io[name] = to_bytes(tensor);
       for (int64_t threads : {1, 3}) {
         const std::vector<std::string> races = runner.races("predict", io, threads);
-        EXPECT_TRUE(races.empty()) << races.size() << " races, the first " << races[0] << "\n" << print(lowered.plans[0]);
+        EXPECT_TRUE(races.empty()) << races.size() << " races, the first " << races[0] << "\n"
+                                   << print(lowered.plans[0]);
         for (const Root& root : test.graph.roots) {
           const ReferenceTensor& exact = expected.values[root.node.value];
           const ReferenceTensor got = from_bytes(exact.type, io.at(root.name));
           for (size_t k = 0; k < exact.values.size(); ++k) {
             const double allowed = is_float(exact.type.dtype) ? 1e-5 * std::max(1.0, std::abs(exact.values[k])) : 0;
-            ASSERT_NEAR(got.values[k], exact.values[k], allowed) << root.name << " element " << k << "\n" << print(lowered.plans[0]);
+            ASSERT_NEAR(got.values[k], exact.values[k], allowed) << root.name << " element " << k << "\n"
+                                                                 << print(lowered.plans[0]);
           }
         }
       }
@@ -133,7 +138,8 @@ TEST_P(LoweredGraphs, agree_with_the_oracle_and_have_no_races) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, LoweredGraphs, ::testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Cases, LoweredGraphs, ::testing::ValuesIn(kCases),
+                         [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace nnc::testing

@@ -61,12 +61,18 @@ Bytes::Bytes(int64_t size, int fill) : size_(size), lines_(static_cast<size_t>(s
 
 double read_element(DType dtype, const std::byte* at) {
   switch (dtype) {
-    case DType::boolean: return read_as<uint8_t>(at);
-    case DType::i32: return read_as<int32_t>(at);
-    case DType::i64: return read_as<int64_t>(at);
-    case DType::f32: return read_as<float>(at);
-    case DType::f64: return read_as<double>(at);
-    case DType::bf16: break;
+    case DType::boolean:
+      return read_as<uint8_t>(at);
+    case DType::i32:
+      return read_as<int32_t>(at);
+    case DType::i64:
+      return read_as<int64_t>(at);
+    case DType::f32:
+      return read_as<float>(at);
+    case DType::f64:
+      return read_as<double>(at);
+    case DType::bf16:
+      break;
   }
   uint16_t bits;
   std::memcpy(&bits, at, sizeof bits);
@@ -75,12 +81,18 @@ double read_element(DType dtype, const std::byte* at) {
 
 void write_element(DType dtype, std::byte* at, double value) {
   switch (dtype) {
-    case DType::boolean: return write_as<uint8_t>(at, value != 0);
-    case DType::i32: return write_as<int32_t>(at, value);
-    case DType::i64: return write_as<int64_t>(at, value);
-    case DType::f32: return write_as<float>(at, value);
-    case DType::f64: return write_as<double>(at, value);
-    case DType::bf16: break;
+    case DType::boolean:
+      return write_as<uint8_t>(at, value != 0);
+    case DType::i32:
+      return write_as<int32_t>(at, value);
+    case DType::i64:
+      return write_as<int64_t>(at, value);
+    case DType::f32:
+      return write_as<float>(at, value);
+    case DType::f64:
+      return write_as<double>(at, value);
+    case DType::bf16:
+      break;
   }
   const uint16_t bits = to_bf16(value);
   std::memcpy(at, &bits, sizeof bits);
@@ -113,7 +125,8 @@ void LoopRunner::set_states(const States& states) {
     const StatePlacement& placement = module_.placements[s];
     const ReferenceTensor& values = states.at(static_cast<uint32_t>(s));
     each_element(state, placement, [&](int64_t element, int64_t at) {
-      write_element(state.type.dtype, state_.data() + placement.offset + at * size_of(state.type.dtype), values.values[element]);
+      write_element(state.type.dtype, state_.data() + placement.offset + at * size_of(state.type.dtype),
+                    values.values[element]);
     });
   }
   Io none;
@@ -125,7 +138,8 @@ ReferenceTensor LoopRunner::state(StateId id) const {
   const StatePlacement& placement = module_.placements[id.value];
   ReferenceTensor tensor{state.type, std::vector<double>(static_cast<size_t>(state.type.elements()))};
   each_element(state, placement, [&](int64_t element, int64_t at) {
-    tensor.values[element] = read_element(state.type.dtype, state_.data() + placement.offset + at * size_of(state.type.dtype));
+    tensor.values[element] =
+        read_element(state.type.dtype, state_.data() + placement.offset + at * size_of(state.type.dtype));
   });
   return tensor;
 }
@@ -144,7 +158,8 @@ std::vector<std::byte> LoopRunner::states_in_order() const {
 }
 
 const LoopEntry* LoopRunner::find(const std::string& name) const {
-  const auto at = std::find_if(module_.entries.begin(), module_.entries.end(), [&](const LoopEntry& entry) { return entry.name == name; });
+  const auto at = std::find_if(module_.entries.begin(), module_.entries.end(),
+                               [&](const LoopEntry& entry) { return entry.name == name; });
   return at == module_.entries.end() ? nullptr : &*at;
 }
 
@@ -156,7 +171,8 @@ std::vector<void*> LoopRunner::pointers(const LoopEntry& entry, Io& io) {
     const std::string name = io_name(tensor);
     if (!tensor.read) io[name] = Bytes(tensor.type.bytes(), kPoison);
     const auto at = io.find(name);
-    NNC_CHECK(at != io.end() && at->second.size() == tensor.type.bytes(), "no io tensor {} for {}", tensor.name, entry.name);
+    NNC_CHECK(at != io.end() && at->second.size() == tensor.type.bytes(), "no io tensor {} for {}", tensor.name,
+              entry.name);
     pointers.push_back(at->second.data());
   }
   return pointers;
@@ -215,7 +231,8 @@ ReferenceTensor expected_of(const OpSample& sample, const Inputs& inputs) {
 }
 
 std::string compare(const OpSample& sample, const ReferenceTensor& expected, const ReferenceTensor& got) {
-  if (expected.type != got.type) return fmt::format("expected {}, got {}", to_string(expected.type), to_string(got.type));
+  if (expected.type != got.type)
+    return fmt::format("expected {}, got {}", to_string(expected.type), to_string(got.type));
   const DType dtype = expected.type.dtype;
   const double ulp = dtype == DType::f64 ? 0x1p-53 : dtype == DType::bf16 ? 0x1p-8 : 0x1p-24;
   const double bound = is_float(dtype) ? sample.max_ulp * ulp : 0;
@@ -224,7 +241,8 @@ std::string compare(const OpSample& sample, const ReferenceTensor& expected, con
     if (exact == value || (std::isnan(exact) && std::isnan(value))) continue;
     const double allowed = bound * std::max(std::abs(exact), sample.scale);
     if (!(std::abs(exact - value) <= allowed)) {
-      return fmt::format("element {}: expected {}, got {}, {:.2f} times the allowed error", k, exact, value, std::abs(exact - value) / allowed);
+      return fmt::format("element {}: expected {}, got {}, {:.2f} times the allowed error", k, exact, value,
+                         std::abs(exact - value) / allowed);
     }
   }
   return "";

@@ -34,8 +34,11 @@ TEST_P(LoweredSamples, agree_with_the_oracle) {
 
 INSTANTIATE_TEST_SUITE_P(Targets, LoweredSamples,
                          ::testing::Values(std::pair("sse2", true), std::pair("sse2", false), std::pair("avx2", true),
-                                           std::pair("avx2", false), std::pair("avx512", true), std::pair("avx512", false)),
-                         [](const auto& info) { return fmt::format("{}_{}", info.param.first, info.param.second ? "fused" : "plain"); });
+                                           std::pair("avx2", false), std::pair("avx512", true),
+                                           std::pair("avx512", false)),
+                         [](const auto& info) {
+                           return fmt::format("{}_{}", info.param.first, info.param.second ? "fused" : "plain");
+                         });
 
 }  // namespace
 }  // namespace nnc::testing

@@ -35,7 +35,8 @@ const StateCase kCases[] = {
       fwd:
       %v = reshape %w : f32[17,24] ; %z = contract "b i, o i -> b o" %x %v ; %s = reduce sum "b o -> o" %z
       %q = broadcast "o -> o a c" %s : f32[17,4,6] ; %n = add %w %q ; assign "w" %n)"},
-    {"a_weight_whose_panels_are_gathered", R"(%x = input "x" : f32[9,24] ; %i = input "i" : i32<17>[5] ; %w = state "w" : f32[17,24]
+    {"a_weight_whose_panels_are_gathered",
+     R"(%x = input "x" : f32[9,24] ; %i = input "i" : i32<17>[5] ; %w = state "w" : f32[17,24]
       fwd:
       %z = contract "b i, o i -> b o" %x %w ; output "z" %z ; %g = gather %w %i axis=0 ; output "g" %g
       %s = scatter_add %g %i axis=0 : f32[17,24] ; %n = sub %w %s ; assign "w" %n)"},
@@ -51,7 +52,8 @@ const StateCase kCases[] = {
     {"one_value_for_two_states", R"(%x = input "x" : f32[9,21] ; %v = state "v" : f32[9,21] ; %w = state "w" : f32[9,21]
       fwd:
       %n = exp %x ; %m = mul %n %v ; %o = mul %m %w ; assign "v" %o ; assign "w" %o)"},
-    {"a_state_from_an_input_and_from_a_constant", R"(%x = input "x" : f32[9,21] ; %c = constant 2 : f32[5] ; assign "a" %x ; assign "b" %c)"},
+    {"a_state_from_an_input_and_from_a_constant",
+     R"(%x = input "x" : f32[9,21] ; %c = constant 2 : f32[5] ; assign "a" %x ; assign "b" %c)"},
     {"random_initial_weights", R"(%e = state "seed" : i64[] ; %t = state "step" : i64[]
       fwd:
       %n = random normal %e %t site=3 : f32[33,70] ; %u = random uniform %e %t site=4 : f32[70] ; assign "w" %n ; assign "b" %u
@@ -89,7 +91,8 @@ TEST_P(LoweredStates, hold_what_the_oracle_says_after_each_of_two_runs) {
         LoopRunner::Io io;
         for (const auto& [name, tensor] : inputs) io[name] = to_bytes(tensor);
         const std::vector<std::string> races = runner.races("predict", io, 3);
-        EXPECT_TRUE(races.empty()) << races.size() << " races, the first " << races[0] << "\n" << print(lowered.plans[0]);
+        EXPECT_TRUE(races.empty()) << races.size() << " races, the first " << races[0] << "\n"
+                                   << print(lowered.plans[0]);
         const Evaluation expected = interpret(test.graph, inputs, states);
         for (const Root& root : test.graph.roots) {
           const ReferenceTensor& exact = expected.values[root.node.value];
@@ -109,7 +112,8 @@ TEST_P(LoweredStates, hold_what_the_oracle_says_after_each_of_two_runs) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, LoweredStates, ::testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Cases, LoweredStates, ::testing::ValuesIn(kCases),
+                         [](const auto& info) { return info.param.name; });
 
 // The checks themselves: without barriers a step has races, and only on several threads.
 TEST(LoweredRaces, are_found_where_a_barrier_is_missing) {

@@ -39,7 +39,8 @@ const Region& region_of(const Plan& plan, std::string_view label) {
 }
 
 bool stores(const Region& region, NodeId node) {
-  return std::any_of(region.outputs.begin(), region.outputs.end(), [&](const Region::Output& output) { return output.value == node; });
+  return std::any_of(region.outputs.begin(), region.outputs.end(),
+                     [&](const Region::Output& output) { return output.value == node; });
 }
 
 // Names of the states that the region overwrites, mirrors apart.
@@ -78,7 +79,8 @@ TEST(PlanStructure, softmax_and_its_gradient_stand_behind_a_product_of_one_panel
     const Lowered lowered = lower(shape);
     const Plan& plan = lowered.plans[0];
     const Region& region = region_of(plan, "z3");
-    for (const char* label : {"mx", "su", "pk"}) EXPECT_TRUE(computes(region, find(plan, label))) << classes << " " << label;
+    for (const char* label : {"mx", "su", "pk"})
+      EXPECT_TRUE(computes(region, find(plan, label))) << classes << " " << label;
     EXPECT_FALSE(stores(region, find(plan, "l3")));
   }
   MlpShape shape = kMnist;
@@ -101,7 +103,8 @@ TEST(PlanStructure, an_update_stands_in_the_region_of_its_gradient) {
     EXPECT_EQ(region.kind, weight ? Region::contract : Region::reduce) << parameter;
     // Only layers whose input wants a gradient are read both ways.
     EXPECT_EQ(states.contains(parameter + " mirror"), weight && parameter != "fc1.weight") << parameter;
-    for (const Region::Output& output : region.outputs) EXPECT_EQ(plan[output.storage].kind, Storage::state) << parameter;
+    for (const Region::Output& output : region.outputs)
+      EXPECT_EQ(plan[output.storage].kind, Storage::state) << parameter;
   }
   EXPECT_EQ(updates, 6);
 }
@@ -152,7 +155,8 @@ TEST(PlanStructure, the_arena_is_close_to_what_is_alive) {
       const Lowered lowered = lower(shape, disabled);
       for (const Plan& plan : lowered.plans) {
         EXPECT_LE(plan.live_bytes, plan.arena_bytes);
-        EXPECT_LE(static_cast<double>(plan.arena_bytes), 1.05 * static_cast<double>(plan.live_bytes)) << plan.graph.name;
+        EXPECT_LE(static_cast<double>(plan.arena_bytes), 1.05 * static_cast<double>(plan.live_bytes))
+            << plan.graph.name;
       }
     }
   }

@@ -63,7 +63,9 @@ class PlanVerifier : public ::testing::Test {
     ADD_FAILURE() << "no storage " << name;
     return plan.storages[0];
   }
-  StorageId id_of(const Storage& storage) const { return StorageId(static_cast<size_t>(&storage - plan.storages.data())); }
+  StorageId id_of(const Storage& storage) const {
+    return StorageId(static_cast<size_t>(&storage - plan.storages.data()));
+  }
   void drop_outputs(Region& region, std::string_view name, bool mirrors_only = false) {
     const size_t before = region.outputs.size();
     std::erase_if(region.outputs, [&](const Region::Output& output) {
