@@ -12,6 +12,7 @@
 #include <chrono>
 #include <thread>
 
+#include "codegen/abi.h"
 #include "codegen/codegen.h"
 #include "codegen/emit_module.h"
 
@@ -84,39 +85,9 @@ tl::expected<std::unique_ptr<llvm::orc::LLJIT>, std::string> link(std::vector<Co
   return std::move(*jit);
 }
 
-ElementType element_type_of(DType dtype) {
-  switch (dtype) {
-    case DType::boolean:
-      return ElementType::boolean;
-    case DType::i32:
-      return ElementType::i32;
-    case DType::i64:
-      return ElementType::i64;
-    case DType::bf16:
-      return ElementType::bf16;
-    case DType::f32:
-      return ElementType::f32;
-    case DType::f64:
-      break;
-  }
-  return ElementType::f64;
-}
-
 IoTensor::Role role_of(const LoopEntry::Io& io) {
   if (io.read) return io.is_target ? IoTensor::target : IoTensor::input;
-  switch (io.kind) {
-    case Root::loss:
-      return IoTensor::loss;
-    case Root::metric:
-      return IoTensor::metric;
-    case Root::output:
-      return IoTensor::output;
-    case Root::gradient:
-      return IoTensor::gradient;
-    case Root::saved:
-      break;
-  }
-  return IoTensor::saved;
+  return nnc::role_of(io.kind);
 }
 
 StateTensor describe_state(const LoopModule& module, const StatePlacement& placement) {

@@ -3,46 +3,13 @@
 #include <cstring>
 #include <deque>
 
+#include "codegen/abi.h"
 #include "ir/check.h"
 #include "ir/graph/interpreter.h"
 #include "ir/loop/text.h"
 
 namespace nnc {
 namespace {
-
-ElementType element_type(DType dtype) {
-  switch (dtype) {
-    case DType::boolean:
-      return ElementType::boolean;
-    case DType::i32:
-      return ElementType::i32;
-    case DType::i64:
-      return ElementType::i64;
-    case DType::bf16:
-      return ElementType::bf16;
-    case DType::f32:
-      return ElementType::f32;
-    case DType::f64:
-      break;
-  }
-  return ElementType::f64;
-}
-
-IoTensor::Role role_of(Root::Kind kind) {
-  switch (kind) {
-    case Root::loss:
-      return IoTensor::loss;
-    case Root::metric:
-      return IoTensor::metric;
-    case Root::output:
-      return IoTensor::output;
-    case Root::gradient:
-      return IoTensor::gradient;
-    case Root::saved:
-      break;
-  }
-  return IoTensor::saved;
-}
 
 // ---- Graph
 
@@ -124,7 +91,7 @@ void run_graph(const nnc_context* context) {
   size_t io = 0;
   for (const Node& node : call.graph->nodes) {
     if (node.op == Op::input) {
-      inputs[node.as<InputAttr>().name] = reference(node.type, element_type(node.type.dtype), context->io[io++]);
+      inputs[node.as<InputAttr>().name] = reference(node.type, element_type_of(node.type.dtype), context->io[io++]);
     } else if (node.op == Op::state) {
       const uint32_t id = node.as<StateAttr>().state.value;
       const StateTensor& stored = (*call.states)[id];
@@ -134,7 +101,7 @@ void run_graph(const nnc_context* context) {
   const Evaluation evaluation = interpret(*call.graph, inputs, states);
   for (const Root& root : call.graph->roots) {
     const ReferenceTensor& value = evaluation.values[root.node.value];
-    write_values(element_type(value.type.dtype), value.values, context->io[io++]);
+    write_values(element_type_of(value.type.dtype), value.values, context->io[io++]);
   }
   for (const auto& [id, value] : evaluation.assigned) {
     const StateTensor& stored = (*call.states)[id];
@@ -147,12 +114,12 @@ std::vector<IoTensor> io_of(const Graph& graph) {
   for (const Node& node : graph.nodes) {
     if (node.op != Op::input) continue;
     const auto& input = node.as<InputAttr>();
-    io.push_back({input.is_target ? IoTensor::target : IoTensor::input, input.name, element_type(node.type.dtype),
+    io.push_back({input.is_target ? IoTensor::target : IoTensor::input, input.name, element_type_of(node.type.dtype),
                   node.type.dims, false});
   }
   for (const Root& root : graph.roots) {
     const TensorType& type = graph.type(root.node);
-    io.push_back({role_of(root.kind), root.name, element_type(type.dtype), type.dims, true});
+    io.push_back({role_of(root.kind), root.name, element_type_of(type.dtype), type.dims, true});
   }
   return io;
 }
@@ -161,7 +128,7 @@ std::vector<StateTensor> plain_states(const std::vector<StateDecl>& states, Elem
   std::vector<StateTensor> tensors;
   bytes = 0;
   for (const StateDecl& state : states) {
-    StateTensor tensor{state.name, is_float(state.type.dtype) ? floats : element_type(state.type.dtype),
+    StateTensor tensor{state.name, is_float(state.type.dtype) ? floats : element_type_of(state.type.dtype),
                        state.type.dims, bytes};
     tensor.bytes = state.type.elements() * element_size(tensor.type);
     const Dims strides = row_major_strides(state.type.dims);
@@ -198,7 +165,7 @@ void run_loops(const nnc_context* context) {
 
 StateTensor placed_state(const LoopModule& module, const StatePlacement& placement) {
   const StateDecl& state = module.states[placement.state.value];
-  StateTensor tensor{state.name, element_type(state.type.dtype), state.type.dims, placement.offset, placement.bytes};
+  StateTensor tensor{state.name, element_type_of(state.type.dtype), state.type.dims, placement.offset, placement.bytes};
   for (const StatePlacement::Factor& factor : placement.factors) {
     tensor.layout.push_back({factor.axis, factor.divisor, factor.extent, factor.stride});
   }
@@ -243,7 +210,7 @@ Executable interpret_loops(std::shared_ptr<const Lowered> lowered) {
     for (const LoopEntry::Io& io : from.io) {
       const IoTensor::Role read = io.is_target ? IoTensor::target : IoTensor::input;
       entry.io.push_back(
-          {io.read ? read : role_of(io.kind), io.name, element_type(io.type.dtype), io.type.dims, !io.read});
+          {io.read ? read : role_of(io.kind), io.name, element_type_of(io.type.dtype), io.type.dims, !io.read});
     }
     entry.closure = &call;
     executable.entries.push_back(std::move(entry));
