@@ -7,18 +7,10 @@
 #include <tl/expected.hpp>
 #include <vector>
 
-#include "runtime/session.h"
+#include "runtime/pass.h"
 #include "runtime/train_config.h"
 
 namespace nnc {
-
-// A loss or metric over an epoch: the mean of the batches' values weighted by their rows, so independent of how rows
-// fell into batches.
-struct Measure {
-  std::string name;
-  double value = 0;
-  bool operator==(const Measure&) const = default;
-};
 
 struct StepReport {
   int64_t epoch = 0, epochs = 0;  // from 1
