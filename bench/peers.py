@@ -1,8 +1,9 @@
-"""The same training step in nnc, JAX and PyTorch, in turn, several rounds; prints medians and ratios.
+"""The same training step in nnc and its peers, in turn, several rounds; prints medians, ratios and fractions of the limit.
 
-    python3 bench/peers.py build/release/nnc [--threads N] [--rounds R]
+    python3 bench/peers.py build/release/nnc [--threads N] [--rounds R] [--sweep] [--json]
 
-Needs torch and jax (CPU). Every peer holds its weights and batches ready; only the step is timed: forward, loss, backward, Adam.
+Peers: PyTorch eager and compiled, JAX jitted per step and with steps scanned inside one jitted call, scikit-learn's MLP (table only).
+Every peer holds its weights and batches ready; only the step is timed: forward, loss, backward, Adam. All run on the same cores.
 """
 import argparse
 import json
@@ -11,27 +12,29 @@ import statistics
 import subprocess
 import sys
 import time
-
-WORK = {
-    "examples/breast_cancer.nn": ([30, 64, 32, 1], 32),
-    "examples/mnist_mlp.nn": ([784, 512, 256, 10], 128),
-}
+import warnings
 
 
-def arguments():
+def parse_arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("nnc")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.6, help="of each measurement")
+    parser.add_argument("--sweep", action="store_true", help="also other batch lengths and widths")
+    parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out: it takes its time")
+    parser.add_argument("--json", action="store_true", help="one object a line")
     return parser.parse_args()
 
 
-ARGS = arguments()
-os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={'true' if ARGS.threads > 1 else 'false'} intra_op_parallelism_threads={ARGS.threads}"
-for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+ARGS = parse_arguments()
+MULTI = "true" if ARGS.threads > 1 else "false"
+os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={MULTI} intra_op_parallelism_threads={ARGS.threads}"
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[name] = str(ARGS.threads)
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[: ARGS.threads]))
+warnings.filterwarnings("ignore")
 
 import jax  # noqa: E402  (after the settings above)
 import jax.numpy as jnp  # noqa: E402
@@ -39,13 +42,35 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 torch.set_num_threads(ARGS.threads)
+HERE = os.path.dirname(os.path.abspath(__file__))
+MLP = os.path.join(HERE, "mlp.nn")
 
 
-def median_step(step, seconds=0.6):
+def mlp(inputs, hidden, hidden2, classes, batch):
+    """A size of bench/mlp.nn."""
+    sizes = [inputs, hidden, hidden2, classes]
+    names = ("inputs", "hidden", "hidden2", "classes")
+    settings = [f"{name}={size}" for name, size in zip(names, sizes)]
+    settings += [f"rows={max(4 * batch, 256)}", f"train.batch=mini({batch})"]
+    return "-".join(map(str, sizes)) + f", batch {batch}", MLP, settings, sizes, batch
+
+
+def works():
+    examples = os.path.join(HERE, "..", "examples")
+    yield "30-64-32-1, batch 32", os.path.join(examples, "breast_cancer.nn"), [], [30, 64, 32, 1], 32
+    yield mlp(784, 512, 256, 10, 128)
+    if ARGS.sweep:
+        for batch in (1, 7, 32, 100, 500):
+            yield mlp(784, 512, 256, 10, batch)
+        for width in (10, 31, 64, 127, 256, 509, 1024, 2048):
+            yield mlp(width, width, width, 10, 128)
+
+
+def median_step(step):
     """Median microseconds of a step; short steps are timed in groups."""
     step()
-    group, samples, end = 1, [], time.perf_counter() + seconds
-    while time.perf_counter() < end:
+    group, samples, end = 1, [], time.perf_counter() + ARGS.seconds
+    while time.perf_counter() < end or len(samples) < 3:
         start = time.perf_counter()
         for _ in range(group):
             step()
@@ -63,12 +88,12 @@ def batch_of(sizes, rows):
     return x, y
 
 
-def torch_step(sizes, rows):
+def torch_step(sizes, rows, compiled):
     layers = []
     for fan_in, fan_out in zip(sizes, sizes[1:]):
         layers += [torch.nn.Linear(fan_in, fan_out), torch.nn.ReLU()]
     model = torch.nn.Sequential(*layers[:-1])
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     x, y = (torch.from_numpy(a) for a in batch_of(sizes, rows))
 
     def loss_of():
@@ -77,9 +102,11 @@ def torch_step(sizes, rows):
             return torch.nn.functional.binary_cross_entropy_with_logits(out.squeeze(-1), y.float())
         return torch.nn.functional.cross_entropy(out, y)
 
+    forward = torch.compile(loss_of) if compiled else loss_of
+
     def step():
         optimizer.zero_grad()
-        loss_of().backward()
+        forward().backward()
         optimizer.step()
 
     return step
@@ -127,20 +154,69 @@ def jax_steps(sizes, rows):
     return run("jit", jitted), run("scan", scanned), length
 
 
-def nnc_step(model):
-    command = [ARGS.nnc, "bench", model, "--json", "--seconds", "0.6", "--threads", str(ARGS.threads)]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["step_us"]
+def sklearn_step(sizes, rows):
+    """partial_fit over several batches, and how many steps that is; only where the target is binary."""
+    from sklearn.neural_network import MLPClassifier
+
+    steps = 16
+    x, y = batch_of(sizes, rows * steps)
+    model = MLPClassifier(hidden_layer_sizes=sizes[1:-1], solver="adam", batch_size=rows, alpha=0)
+    model.partial_fit(x, y, classes=[0, 1])
+    return lambda: model.partial_fit(x, y), steps
+
+
+def nnc_step(model, settings):
+    command = [ARGS.nnc, "bench", model, *settings, "--json", "--seconds", str(ARGS.seconds), "--threads", str(ARGS.threads)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def peers_of(sizes, rows):
+    """Names and functions that give microseconds a step."""
+    jit, scan, length = jax_steps(sizes, rows)
+    found = {"jax scan": lambda: median_step(scan) / length, "jax jit": lambda: median_step(jit)}
+    eager = torch_step(sizes, rows, False)
+    found["torch"] = lambda: median_step(eager)
+    if not ARGS.no_compile:
+        compiled = torch_step(sizes, rows, True)
+        found["torch.compile"] = lambda: median_step(compiled)
+    if sizes[-1] == 1:
+        fit, steps = sklearn_step(sizes, rows)
+        found["sklearn"] = lambda: median_step(fit) / steps
+    return found
+
+
+def measure(work):
+    title, model, settings, sizes, rows = work
+    peers = peers_of(sizes, rows)
+    rounds, reports = [], []
+    for _ in range(ARGS.rounds):
+        reports.append(nnc_step(model, settings))
+        rounds.append({name: step() for name, step in peers.items()})
+    nnc = statistics.median(report["step_us"] for report in reports)
+    best = max(reports, key=lambda report: report["limit_gflops"])
+    limit_us = best["flops_per_step"] / best["limit_gflops"] * 1e-3
+    result = {"work": title, "threads": ARGS.threads, "nnc": nnc, "limit_us": limit_us, "of_limit": limit_us / nnc}
+    result["peers"] = {name: statistics.median(r[name] for r in rounds) for name in peers}
+    return result
+
+
+def print_row(result):
+    cells = [f"{result['work']:34}", f"{result['nnc']:9.1f}", f"{result['limit_us']:9.1f}", f"{100 * result['of_limit']:4.0f} %"]
+    for name in ("jax scan", "jax jit", "torch", "torch.compile", "sklearn"):
+        us = result["peers"].get(name)
+        cells.append(f"{us:9.1f} ({us / result['nnc']:5.2f})" if us else " " * 17)
+    print(" ".join(cells), flush=True)
 
 
 def main():
-    print(f"torch {torch.__version__}, jax {jax.__version__}, {ARGS.threads} thread(s), medians of {ARGS.rounds} rounds, microseconds a step")
-    print(f"{'model':28} {'nnc':>9} {'jax scan':>9} {'jax jit':>9} {'torch':>9}   ratios to nnc")
-    for model, (sizes, rows) in WORK.items():
-        eager = torch_step(sizes, rows)
-        jit, scan, length = jax_steps(sizes, rows)
-        rounds = [(nnc_step(model), median_step(scan) / length, median_step(jit), median_step(eager)) for _ in range(ARGS.rounds)]
-        nnc, *peers = (statistics.median(column) for column in zip(*rounds))
-        print(f"{model:28} {nnc:9.1f} " + " ".join(f"{p:9.1f}" for p in peers) + "   " + " ".join(f"{p / nnc:.2f}" for p in peers))
+    if not ARGS.json:
+        print(f"torch {torch.__version__}, jax {jax.__version__}, {ARGS.threads} thread(s), medians of {ARGS.rounds} rounds")
+        print("microseconds a step; limit: its operations at the peak of multiply-adds; in brackets how many times nnc is faster")
+        heads = [f"{name:>17}" for name in ("jax scan", "jax jit", "torch", "torch.compile", "sklearn")]
+        print(f"{'work':34} {'nnc':>9} {'limit':>9} {'of it':>6} " + " ".join(heads))
+    for work in works():
+        result = measure(work)
+        print(json.dumps(result), flush=True) if ARGS.json else print_row(result)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ IoTensor::Role role_of(Root::Kind kind) {
       return IoTensor::output;
     case Root::gradient:
       return IoTensor::gradient;
+    case Root::collected:
+      return IoTensor::collected;
     case Root::saved:
       break;
   }

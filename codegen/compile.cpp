@@ -1,20 +1,29 @@
-// The JIT: parts of a module are compiled to objects on two threads, then linked into this process.
+// The JIT: parts of a module are compiled to objects (or found in the cache) on two threads, then linked into this
+// process. What the first step needs comes first; the rest is made while training goes on.
 #include <llvm/ExecutionEngine/Orc/Debugging/DebuggerSupport.h>
 #include <llvm/ExecutionEngine/Orc/ExecutionUtils.h>
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
 #include <llvm/IR/LLVMContext.h>
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/Module.h>
-#include <llvm/Support/SmallVectorMemoryBuffer.h>
+#include <llvm/Support/MemoryBuffer.h>
 #include <llvm/Target/TargetMachine.h>
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
 #include <thread>
 
 #include "codegen/abi.h"
 #include "codegen/codegen.h"
 #include "codegen/emit_module.h"
+#include "ir/check.h"
+#include "ir/loop/text.h"
 
 namespace nnc {
 namespace {
@@ -25,10 +34,32 @@ double milliseconds_since(Clock::time_point start) {
 }
 
 struct CompiledPart {
-  llvm::SmallVector<char, 0> object;
+  std::vector<char> object;
   std::string error;
-  CompileTimings timings;
+  bool cached = false;
+  double emit_ms = 0, optimise_ms = 0;
 };
+
+// All that the object of a part depends on.
+std::string key_of(const LoopModule& module, const ModulePart& part, const std::string& machine) {
+  std::string text;
+  for (size_t kernel : part.kernels) text += print(module.kernels[kernel], module.files);
+  for (size_t index : part.entries) {
+    const LoopEntry& entry = module.entries[index];
+    text += fmt::format("{} io={}", symbol_of(module, entry), entry.io.size());
+    for (const LoopPhase& phase : entry.phases) {
+      text += "\nphase";
+      for (const KernelCall& call : phase.calls) {
+        const Kernel& kernel = module.kernels[call.kernel.value];
+        text += fmt::format("\n{} {}", kernel.name, kernel.items);
+        for (const BufferBinding& binding : call.buffers)
+          text += fmt::format(" {}@{}", static_cast<int>(binding.space), binding.offset);
+      }
+    }
+    text += "\n";
+  }
+  return object_key({machine, module.name, text});
+}
 
 CompiledPart compile_part(const LoopModule& module, const ModulePart& part, const MachineDescription& description) {
   CompiledPart result;
@@ -40,49 +71,148 @@ CompiledPart compile_part(const LoopModule& module, const ModulePart& part, cons
   }
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> emitted = emit_part(context, module, part, description, **machine);
-  result.timings.emit_ms = milliseconds_since(start);
+  result.emit_ms = milliseconds_since(start);
   const auto emitted_at = Clock::now();
   optimise(*emitted, **machine);
   llvm::legacy::PassManager backend;
-  llvm::raw_svector_ostream stream(result.object);
+  llvm::SmallVector<char, 0> object;
+  llvm::raw_svector_ostream stream(object);
   if ((*machine)->addPassesToEmitFile(backend, stream, nullptr, llvm::CodeGenFileType::ObjectFile)) {
     result.error = "LLVM cannot emit objects for " + description.cpu;
     return result;
   }
   backend.run(*emitted);
-  result.timings.optimise_ms = milliseconds_since(emitted_at);
+  result.object.assign(object.begin(), object.end());
+  result.optimise_ms = milliseconds_since(emitted_at);
   return result;
 }
 
-// Parts are taken in order by whichever thread is free; each has its own LLVM context.
-std::vector<CompiledPart> compile_parts(const LoopModule& module, const std::vector<ModulePart>& parts) {
-  const MachineDescription description = describe(module.target);
-  std::vector<CompiledPart> compiled(parts.size());
-  std::atomic<size_t> next{0};
-  auto work = [&] {
-    for (size_t index = next++; index < parts.size(); index = next++) {
-      compiled[index] = compile_part(module, parts[index], description);
-    }
-  };
-  std::thread helper;
-  if (parts.size() > 1 && std::thread::hardware_concurrency() > 1) helper = std::thread(work);
-  work();
-  if (helper.joinable()) helper.join();
-  return compiled;
-}
+// An entry that was called before its code was there: its context's closure.
+struct Compilation;
+struct PendingEntry {
+  Compilation* compilation = nullptr;
+  std::string symbol;
+  std::atomic<nnc_entry> code{nullptr};
+};
 
-tl::expected<std::unique_ptr<llvm::orc::LLJIT>, std::string> link(std::vector<CompiledPart>& parts) {
-  auto jit = llvm::orc::LLJITBuilder().create();
-  if (!jit) return tl::unexpected(llvm::toString(jit.takeError()));
-  // Without a debugger's hook in this process code runs all the same.
-  if (llvm::Error error = llvm::orc::enableDebuggerSupport(**jit)) llvm::consumeError(std::move(error));
-  for (CompiledPart& part : parts) {
-    if (!part.error.empty()) return tl::unexpected(part.error);
-    auto buffer = std::make_unique<llvm::SmallVectorMemoryBuffer>(std::move(part.object), false);
-    if (llvm::Error error = (*jit)->addObjectFile(std::move(buffer)))
-      return tl::unexpected(llvm::toString(std::move(error)));
+// The parts of a module on their way to code, taken in order by whichever thread is free; each has its own LLVM
+// context. It lives as long as the code: Executable::code.
+struct Compilation {
+  std::shared_ptr<const LoopModule> module;
+  ObjectCache cache;
+  ModuleParts cut;
+  MachineDescription description;
+  std::string machine;  // as the cache's keys name it
+  std::vector<CompiledPart> compiled;
+  std::deque<PendingEntry> pending;
+  std::unique_ptr<llvm::orc::LLJIT> jit;
+  std::atomic<size_t> next{0};
+  std::atomic<bool> stop{false};
+  std::mutex mutex;
+  std::condition_variable changed;
+  size_t done = 0, done_awaited = 0;  // parts compiled; by the mutex, as all below
+  bool awaited_linked = false, all_linked = false;
+  std::thread helper;
+
+  ~Compilation() {
+    stop = true;
+    if (helper.joinable()) helper.join();
   }
-  return std::move(*jit);
+
+  // Compiles parts below `end` until there are none left to take.
+  void work(size_t end) {
+    while (!stop) {
+      size_t index = next;
+      do {
+        if (index >= end) return;
+      } while (!next.compare_exchange_weak(index, index + 1));
+      compile(index);
+      const std::lock_guard lock(mutex);
+      ++done;
+      if (index < cut.awaited) ++done_awaited;
+      link_rest();
+      changed.notify_all();
+    }
+  }
+
+  void compile(size_t index) {
+    const ModulePart& part = cut.parts[index];
+    if (cache.folder.empty()) {
+      compiled[index] = compile_part(*module, part, description);
+      return;
+    }
+    const std::string key = key_of(*module, part, machine);
+    compiled[index].object = load_object(cache, key);
+    compiled[index].cached = !compiled[index].object.empty();
+    if (compiled[index].cached) return;
+    compiled[index] = compile_part(*module, part, description);
+    const CompiledPart& fresh = compiled[index];
+    if (fresh.error.empty()) store_object(cache, key, {fresh.object.data(), fresh.object.size()});
+  }
+
+  std::string link(size_t begin, size_t end) {
+    for (size_t index = begin; index < end; ++index) {
+      CompiledPart& part = compiled[index];
+      if (!part.error.empty()) return part.error;
+      auto buffer = llvm::MemoryBuffer::getMemBufferCopy({part.object.data(), part.object.size()});
+      if (llvm::Error error = jit->addObjectFile(std::move(buffer))) return llvm::toString(std::move(error));
+      part.object = {};
+    }
+    return {};
+  }
+
+  // What nobody waited for, once all of it is compiled. Requires the mutex.
+  void link_rest() {
+    if (!awaited_linked || all_linked || done < cut.parts.size()) return;
+    const std::string error = link(cut.awaited, cut.parts.size());
+    NNC_CHECK(error.empty(), "code for {} cannot be made: {}", module->name, error);
+    for (PendingEntry& entry : pending) {
+      auto address = jit->lookup(entry.symbol);
+      NNC_CHECK(bool(address), "{} cannot be linked: {}", entry.symbol, llvm::toString(address.takeError()));
+      entry.code = address->toPtr<nnc_entry>();
+    }
+    all_linked = true;
+    for (const CompiledPart& part : compiled) {
+      if (part.cached) continue;
+      trim(cache);
+      break;
+    }
+  }
+
+  // Makes the code of the awaited entries. Returns what went wrong, or "".
+  std::string open() {
+    const bool several = std::thread::hardware_concurrency() > 1;
+    if (several && cut.parts.size() > 1) helper = std::thread([this] { work(cut.parts.size()); });
+    work(cut.awaited);
+    initialise_native_backend();  // with all objects from the cache nobody has yet
+    auto made = llvm::orc::LLJITBuilder().create();
+    if (!made) return llvm::toString(made.takeError());
+    jit = std::move(*made);
+    // Without a debugger's hook in this process code runs all the same.
+    if (llvm::Error error = llvm::orc::enableDebuggerSupport(*jit)) llvm::consumeError(std::move(error));
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return done_awaited == cut.awaited; });
+    std::string error = link(0, cut.awaited);
+    if (error.empty()) {
+      awaited_linked = true;
+      link_rest();
+    }
+    return error;
+  }
+
+  nnc_entry wait_for(PendingEntry& entry) {
+    work(cut.parts.size());
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return all_linked; });
+    return entry.code;
+  }
+};
+
+void call_pending(const nnc_context* context) {
+  auto& entry = *static_cast<PendingEntry*>(context->closure);
+  nnc_entry code = entry.code.load(std::memory_order_acquire);
+  if (code == nullptr) code = entry.compilation->wait_for(entry);
+  code(context);
 }
 
 IoTensor::Role role_of(const LoopEntry::Io& io) {
@@ -112,11 +242,21 @@ Entry describe_entry(const LoopEntry& entry, nnc_entry call) {
 
 }  // namespace
 
-tl::expected<Executable, std::string> compile(const LoopModule& module, CompileTimings* timings) {
-  std::vector<CompiledPart> parts = compile_parts(module, cut_into_parts(module));
-  const auto start = Clock::now();
-  auto jit = link(parts);
-  if (!jit) return tl::unexpected(jit.error());
+tl::expected<Executable, std::string> compile(std::shared_ptr<const LoopModule> loop_module,
+                                              const CompileOptions& options, CompileTimings* timings) {
+  auto compilation = std::make_shared<Compilation>();
+  const LoopModule& module = *loop_module;
+  compilation->module = std::move(loop_module);
+  compilation->cut = cut_into_parts(module, options.awaited);
+  compilation->compiled.resize(compilation->cut.parts.size());
+  compilation->description = describe(module.target);
+  const std::string identity = options.cache.folder.empty() ? std::string() : build_identity();
+  if (!identity.empty()) {
+    compilation->cache = options.cache;
+    const MachineDescription& machine = compilation->description;
+    compilation->machine = fmt::format("{} {} {} {} {} {}", identity, llvm_version(), machine.cpu, machine.tune,
+                                       machine.features, machine.vector_bits);
+  }
   Executable executable;
   executable.model = module.name;
   executable.state_bytes = module.state_bytes;
@@ -124,20 +264,49 @@ tl::expected<Executable, std::string> compile(const LoopModule& module, CompileT
   executable.scratch_bytes = module.scratch_bytes;
   for (const StatePlacement& placement : module.placements)
     executable.states.push_back(describe_state(module, placement));
-  for (const LoopEntry& entry : module.entries) {
-    auto address = (*jit)->lookup(symbol_of(module, entry));
+  std::vector<size_t> ready;
+  for (size_t index = 0; index < compilation->cut.parts.size(); ++index) {
+    for (size_t entry : compilation->cut.parts[index].entries) {
+      if (index < compilation->cut.awaited) {
+        ready.push_back(entry);
+      } else {
+        PendingEntry& pending = compilation->pending.emplace_back();
+        pending.compilation = compilation.get();
+        pending.symbol = symbol_of(module, module.entries[entry]);
+      }
+    }
+  }
+  if (const std::string error = compilation->open(); !error.empty()) return tl::unexpected(error);
+  const auto start = Clock::now();
+  size_t next_pending = 0;
+  for (size_t index = 0; index < module.entries.size(); ++index) {
+    const LoopEntry& entry = module.entries[index];
+    if (std::find(ready.begin(), ready.end(), index) == ready.end()) {
+      executable.entries.push_back(describe_entry(entry, call_pending));
+      executable.entries.back().closure = &compilation->pending[next_pending++];
+      continue;
+    }
+    auto address = compilation->jit->lookup(symbol_of(module, entry));
     if (!address) return tl::unexpected(llvm::toString(address.takeError()));
     executable.entries.push_back(describe_entry(entry, address->toPtr<nnc_entry>()));
   }
-  executable.code = std::shared_ptr<llvm::orc::LLJIT>(std::move(*jit));
   if (timings != nullptr) {
-    for (const CompiledPart& part : parts) {
-      timings->emit_ms += part.timings.emit_ms;
-      timings->optimise_ms += part.timings.optimise_ms;
-    }
     timings->link_ms += milliseconds_since(start);
+    for (size_t index = 0; index < compilation->cut.awaited; ++index) {
+      const CompiledPart& part = compilation->compiled[index];
+      timings->emit_ms += part.emit_ms;
+      timings->optimise_ms += part.optimise_ms;
+      timings->objects += 1;
+      timings->cached += part.cached;
+    }
   }
+  executable.code = std::move(compilation);
   return executable;
+}
+
+tl::expected<Executable, std::string> compile(const LoopModule& module, CompileTimings* timings) {
+  // All is awaited, so nothing looks at the module after the call.
+  return compile(std::shared_ptr<const LoopModule>(std::shared_ptr<void>(), &module), CompileOptions(), timings);
 }
 
 }  // namespace nnc

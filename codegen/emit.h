@@ -78,6 +78,8 @@ struct KernelEmitter {
   std::vector<std::vector<llvm::Value*>> values =
       {};  // per value, per member of its family; of a var: its slot on the stack
   std::vector<Scope> scopes = {};
+  bool bf16_dot = false;                                                        // the machine multiplies pairs of bf16
+  std::map<std::vector<llvm::Value*>, std::vector<llvm::Value*>> columns = {};  // of rows that were transposed
 };
 
 // emit_kernel.cpp

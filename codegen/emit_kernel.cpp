@@ -245,6 +245,7 @@ void emit_kernel(llvm::Module& module, const Kernel& kernel, const MachineDescri
   llvm::IRBuilder<> builder(module.getContext());
   KernelEmitter e{kernel, module, builder, debug};
   e.function = declare_kernel(module, kernel);
+  e.bf16_dot = machine.features.find("+avx512bf16") != std::string::npos;
   set_machine_attributes(*e.function, machine);
   attach_debug_info(e);
   describe_arguments(e);

@@ -8,6 +8,8 @@
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/Target/TargetMachine.h>
 
+#include <algorithm>
+
 #include "ir/check.h"
 
 namespace nnc {
@@ -40,22 +42,40 @@ DebugInfo describe_sources(llvm::DIBuilder& builder, const LoopModule& module) {
 
 }  // namespace
 
-std::vector<ModulePart> cut_into_parts(const LoopModule& module) {
+ModuleParts cut_into_parts(const LoopModule& module, const std::vector<std::pair<std::string, int64_t>>& awaited) {
   // About what the backend compiles in a few tens of milliseconds: enough to share out, too much to drown in fixed
   // costs.
   constexpr int64_t part_size = 1000;
-  std::vector<ModulePart> parts;
-  int64_t size = part_size;
-  for (size_t index = 0; index < module.kernels.size(); ++index) {
-    if (size >= part_size) {
-      parts.emplace_back();
-      size = 0;
+  std::vector<bool> entry_awaited(module.entries.size(), awaited.empty());
+  std::vector<bool> kernel_awaited(module.kernels.size(), awaited.empty());
+  for (size_t index = 0; index < module.entries.size(); ++index) {
+    const LoopEntry& entry = module.entries[index];
+    if (std::find(awaited.begin(), awaited.end(), std::pair(entry.name, entry.batch)) == awaited.end()) continue;
+    entry_awaited[index] = true;
+    for (const LoopPhase& phase : entry.phases) {
+      for (const KernelCall& call : phase.calls) kernel_awaited[call.kernel.value] = true;
     }
-    parts.back().kernels.push_back(index);
-    size += size_of_block(module.kernels[index], module.kernels[index].body);
   }
-  parts.emplace_back().entries = true;
-  return parts;
+  ModuleParts cut;
+  for (const bool now : {true, false}) {
+    int64_t size = part_size;
+    for (size_t index = 0; index < module.kernels.size(); ++index) {
+      if (kernel_awaited[index] != now) continue;
+      if (size >= part_size) {
+        cut.parts.emplace_back();
+        size = 0;
+      }
+      cut.parts.back().kernels.push_back(index);
+      size += size_of_block(module.kernels[index], module.kernels[index].body);
+    }
+    ModulePart entries;
+    for (size_t index = 0; index < module.entries.size(); ++index) {
+      if (entry_awaited[index] == now) entries.entries.push_back(index);
+    }
+    if (!entries.entries.empty()) cut.parts.push_back(std::move(entries));
+    if (now) cut.awaited = cut.parts.size();
+  }
+  return cut;
 }
 
 std::unique_ptr<llvm::Module> emit_part(llvm::LLVMContext& context, const LoopModule& module, const ModulePart& part,
@@ -67,9 +87,7 @@ std::unique_ptr<llvm::Module> emit_part(llvm::LLVMContext& context, const LoopMo
   llvm::DIBuilder builder(*result);
   DebugInfo debug = describe_sources(builder, module);
   for (size_t kernel : part.kernels) emit_kernel(*result, module.kernels[kernel], description, &debug);
-  if (part.entries) {
-    for (const LoopEntry& entry : module.entries) emit_entry(*result, module, entry, description);
-  }
+  for (size_t entry : part.entries) emit_entry(*result, module, module.entries[entry], description);
   builder.finalize();
   std::string wrong;
   llvm::raw_string_ostream stream(wrong);

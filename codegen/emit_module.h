@@ -4,21 +4,25 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "codegen/emit.h"
 
 namespace nnc {
 
-// What one LLVM module is made of: indices of kernels, or the entries.
+// What one LLVM module is made of: indices of kernels, or of entries.
 struct ModulePart {
-  std::vector<size_t> kernels;
-  bool entries = false;
+  std::vector<size_t> kernels, entries;
 };
 
-// Cuts the kernels into parts of similar size, in order; the same for every machine and number of threads.
-// The entries are a part of their own, the last.
-std::vector<ModulePart> cut_into_parts(const LoopModule& module);
+// Cuts the kernels into parts of similar size, in order; the same for every machine and number of threads. What the
+// `awaited` entries call comes first, then those entries, then all else (CompileOptions::awaited; empty: all are).
+struct ModuleParts {
+  std::vector<ModulePart> parts;
+  size_t awaited = 0;  // how many of them are waited for
+};
+ModuleParts cut_into_parts(const LoopModule& module, const std::vector<std::pair<std::string, int64_t>>& awaited = {});
 
 // Emits a part with debug information, verified.
 std::unique_ptr<llvm::Module> emit_part(llvm::LLVMContext& context, const LoopModule& module, const ModulePart& part,

@@ -1,7 +1,9 @@
 #include <llvm/IR/Constants.h>
 #include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/IntrinsicsX86.h>
 #include <llvm/IR/Module.h>
 
+#include <array>
 #include <limits>
 
 #include "codegen/arithmetic.h"
@@ -80,11 +82,97 @@ llvm::Value* emit_lanes(KernelEmitter& e, const LoopStmt& stmt, const LoopValue&
   return e.b.CreateExtractElement(value, uint64_t{0});
 }
 
+// Halves of two vectors: out of each group of 4 lanes of `a` and `b`, the lanes named by `pick` (4 and up: of b).
+llvm::Value* in_groups(KernelEmitter& e, llvm::Value* a, llvm::Value* b, const std::array<int, 4>& pick) {
+  const int lanes = e.kernel.target.lanes;
+  std::vector<int> order;
+  for (int group = 0; group < lanes; group += 4) {
+    for (int lane : pick) order.push_back(lane < 4 ? group + lane : lanes + group + lane - 4);
+  }
+  return e.b.CreateShuffleVector(a, b, order);
+}
+
+// Groups of 4 lanes, moved whole: every second one of `a`, then of `b`, from `first` on.
+llvm::Value* whole_groups(KernelEmitter& e, llvm::Value* a, llvm::Value* b, int first) {
+  const int groups = e.kernel.target.lanes / 4;
+  std::vector<int> order;
+  for (int group = first; group < 2 * groups; group += 2) {
+    for (int lane = 0; lane < 4; ++lane) order.push_back(4 * group + lane);
+  }
+  return e.b.CreateShuffleVector(a, b, order);
+}
+
+// The columns of a square of 4, 8 or 16 rows: 4 by 4 inside groups of lanes, then whole groups.
+std::vector<llvm::Value*> transposed(KernelEmitter& e, std::vector<llvm::Value*> rows) {
+  const size_t lanes = rows.size();
+  NNC_CHECK(lanes == 4 || lanes == 8 || lanes == 16, "a transposition of {} lanes", lanes);
+  for (size_t r = 0; r < lanes; r += 4) {
+    std::array<llvm::Value*, 4> mixed;
+    for (size_t k = 0; k < 2; ++k) {
+      mixed[2 * k] = in_groups(e, rows[r + 2 * k], rows[r + 2 * k + 1], {0, 4, 1, 5});
+      mixed[2 * k + 1] = in_groups(e, rows[r + 2 * k], rows[r + 2 * k + 1], {2, 6, 3, 7});
+    }
+    for (size_t k = 0; k < 2; ++k) {
+      rows[r + 2 * k] = in_groups(e, mixed[k], mixed[k + 2], {0, 1, 4, 5});
+      rows[r + 2 * k + 1] = in_groups(e, mixed[k], mixed[k + 2], {2, 3, 6, 7});
+    }
+  }
+  // Row r + c holds columns c, 4 + c, 8 + c … of rows r … r + 3, a group each.
+  for (size_t step = 4; step < lanes; step *= 2) {
+    std::vector<llvm::Value*> merged(lanes);
+    for (size_t base = 0; base < lanes; base += 2 * step) {
+      for (size_t k = 0; k < step; ++k) {
+        merged[base + k] = whole_groups(e, rows[base + k], rows[base + step + k], 0);
+        merged[base + step + k] = whole_groups(e, rows[base + k], rows[base + step + k], 1);
+      }
+    }
+    rows = std::move(merged);
+  }
+  return rows;
+}
+
+llvm::Value* emit_column(KernelEmitter& e, const LoopStmt& stmt) {
+  const LoopVar& over = e.kernel[stmt.over];
+  const VarBinding saved = e.bindings[stmt.over.value];
+  std::vector<llvm::Value*> rows;
+  for (int64_t index = over.begin; index < over.end; ++index) {
+    e.bindings[stmt.over.value] = {nullptr, index, 0};
+    rows.push_back(read_value(e, stmt.operands.front().value));
+  }
+  e.bindings[stmt.over.value] = saved;
+  // All columns are made when the first is asked for.
+  std::vector<llvm::Value*>& columns = e.columns[rows];
+  if (columns.empty()) columns = transposed(e, rows);
+  return columns.at(static_cast<size_t>(bounds(e, stmt.affine).first));
+}
+
+// The dot product of two pairs: the machine's instruction does just these two steps.
+llvm::Value* emit_dot2(KernelEmitter& e, const std::vector<llvm::Value*>& v) {
+  if (e.bf16_dot && v[2]->getType()->isVectorTy() && e.kernel.target.lanes == 16) {
+    auto* pairs = llvm::FixedVectorType::get(e.b.getBFloatTy(), 32);
+    return e.b.CreateIntrinsic(llvm::Intrinsic::x86_avx512bf16_dpbf16ps_512, {},
+                               {v[2], e.b.CreateBitCast(v[0], pairs), e.b.CreateBitCast(v[1], pairs)});
+  }
+  llvm::Type* integer = v[0]->getType();
+  const auto upper = [&](llvm::Value* x) {
+    return e.b.CreateBitCast(e.b.CreateAnd(x, llvm::ConstantInt::get(integer, 0xffff0000u)), v[2]->getType());
+  };
+  const auto lower = [&](llvm::Value* x) { return e.b.CreateBitCast(e.b.CreateShl(x, 16), v[2]->getType()); };
+  llvm::Value* first = multiply_add(e, upper(v[0]), upper(v[1]), v[2], DType::f32);
+  return multiply_add(e, lower(v[0]), lower(v[1]), first, DType::f32);
+}
+
+llvm::Value* emit_pair(KernelEmitter& e, const std::vector<llvm::Value*>& v, llvm::Type* integer) {
+  return e.b.CreateOr(e.b.CreateShl(e.b.CreateZExt(v[0], integer), 16), e.b.CreateZExt(v[1], integer));
+}
+
 // Type that a literal operand takes.
 DType literal_dtype(const KernelEmitter& e, const LoopStmt& stmt, size_t position) {
   const DType result = e.kernel[stmt.value].dtype;
   if (stmt.op == LoopOp::select) return position == 0 ? DType::boolean : result;
   if (stmt.op == LoopOp::philox) return position == 0 ? DType::i32 : DType::i64;
+  if (stmt.op == LoopOp::pair) return DType::bf16;
+  if (stmt.op == LoopOp::dot2) return position < 2 ? DType::i32 : DType::f32;
   for (const LoopOperand& other : stmt.operands) {
     if (other.value) return e.kernel[other.value].dtype;
   }
@@ -189,11 +277,15 @@ llvm::Value* emit_op(KernelEmitter& e, const LoopStmt& stmt) {
       return emit_fold(e, stmt, result);
     case LoopOp::lanes:
       return emit_lanes(e, stmt, result);
+    case LoopOp::column:
+      return emit_column(e, stmt);
     default:
       break;
   }
   std::vector<DType> dtypes;
   std::vector<llvm::Value*> operands = read_operands(e, stmt, dtypes);
+  if (stmt.op == LoopOp::dot2) return emit_dot2(e, operands);
+  if (stmt.op == LoopOp::pair) return emit_pair(e, operands, value_type(e, DType::i32, result.vector));
   if (stmt.op == LoopOp::cast) return cast(e, operands[0], dtypes[0], result.dtype);
   DType dtype = dtypes.empty() ? result.dtype : dtypes[stmt.op == LoopOp::select ? 1 : 0];
   const bool moves_bits = stmt.op == LoopOp::select || stmt.op == LoopOp::splat || stmt.op == LoopOp::detach;

@@ -17,7 +17,7 @@ void for_each_part(const LoopModule& module, Write write) {
   const MachineDescription description = describe(module.target);
   auto machine = make_machine(description);
   NNC_CHECK(machine.has_value(), "{}", machine.error());
-  for (const ModulePart& part : cut_into_parts(module)) {
+  for (const ModulePart& part : cut_into_parts(module).parts) {
     llvm::LLVMContext context;
     std::unique_ptr<llvm::Module> emitted = emit_part(context, module, part, description, **machine);
     write(*emitted, **machine);

@@ -29,6 +29,8 @@ bool usable(const Target& target, const llvm::StringMap<bool>& features) {
   return true;
 }
 
+}  // namespace
+
 void initialise_native_backend() {
   static std::once_flag once;
   std::call_once(once, [] {
@@ -36,8 +38,6 @@ void initialise_native_backend() {
     llvm::InitializeNativeTargetAsmPrinter();
   });
 }
-
-}  // namespace
 
 Host detect_host() {
   Host host;

@@ -23,6 +23,9 @@ struct MachineDescription {
 };
 MachineDescription describe(const Target& target);
 
+// Registers LLVM's backend for this machine, once; make_machine does it too.
+void initialise_native_backend();
+
 // Initialises LLVM's native backend on first use. Errors: LLVM has no such machine.
 tl::expected<std::unique_ptr<llvm::TargetMachine>, std::string> make_machine(const MachineDescription& machine);
 

@@ -101,6 +101,7 @@ void print_result(const Experiment& experiment, const Runnable& runnable, const 
                 {"min_us", least},
                 {"steps", samples.steps},
                 {"compile_ms", runnable.compile_ms},
+                {"cached", runnable.cached},
                 {"first_step_ms", samples.first_step_ms},
                 {"data_ms", experiment.data_ms},
                 {"arena_bytes", arena},
@@ -139,6 +140,7 @@ int bench(const BenchArguments& arguments) {
   std::erase_if(experiment.program->functions, [&](const Graph& graph) {
     return graph.name != "initialize" && !(graph.name == "step" && graph.batch == batch);
   });
+  options.precision = train_settings(*experiment.unit).precision;
   auto runnable = make_runnable(std::move(*experiment.program), arguments.compile, options);
   if (!runnable) return fail(kResources, runnable.error(), {}, json);
   const Entry* step = runnable->executable.find("step", batch);

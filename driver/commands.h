@@ -23,6 +23,7 @@ struct CompileArguments {
   std::string interpret;       // "": native code; graph, loop
   std::vector<std::string> disabled_passes;
   int64_t pass_limit = -1;
+  bool cache = true;  // keep compiled objects for the next run
 };
 
 struct IrArguments {
@@ -39,6 +40,43 @@ struct TrainArguments {
   CompileArguments compile;
   int64_t threads = 0;  // 0: chosen by the size of a step
   bool quiet = false;
+  std::string run_dir;    // where runs are made; "": ./runs
+  bool save = true;       // make a run's folder
+  double save_every = 2;  // seconds between two checkpoints
+  std::string fold;       // "2/5", "all/5"
+};
+
+struct ResumeArguments {
+  std::string run;
+  std::vector<std::string> settings;  // of `train`
+  std::string cpu;                    // "": the run's
+  int64_t threads = 0;
+  bool quiet = false, json = false;
+  double save_every = 2;
+};
+
+struct EvaluateArguments {
+  std::string run;
+  std::vector<std::string> data;  // FILE, or NAME=FILE; none: the run's own
+  CompileArguments compile;
+  int64_t threads = 0;
+  bool json = false;
+};
+
+struct PredictArguments {
+  std::string run;
+  std::vector<std::string> input;  // FILE, or NAME=FILE
+  std::string output = "-";
+  CompileArguments compile;
+  int64_t threads = 0;
+  bool json = false;  // one object a row in place of csv
+};
+
+struct ReportArguments {
+  std::string run;
+  std::string output;  // "": report.html in the run's folder
+  CompileArguments compile;
+  int64_t threads = 0;
 };
 
 struct BenchArguments {
@@ -51,6 +89,10 @@ struct BenchArguments {
 int check(const ModelArguments& arguments);
 int show_ir(const IrArguments& arguments);
 int train(const TrainArguments& arguments);
+int resume(const ResumeArguments& arguments);
+int evaluate(const EvaluateArguments& arguments);
+int predict(const PredictArguments& arguments);
+int make_report(const ReportArguments& arguments);
 int bench(const BenchArguments& arguments);
 int doctor(bool json);
 int explain_code(const std::string& code);

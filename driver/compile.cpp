@@ -9,6 +9,7 @@
 #include "codegen/codegen.h"
 #include "driver/console.h"
 #include "driver/interpret.h"
+#include "driver/measure.h"
 #include "runtime/threads.h"
 
 namespace nnc {
@@ -39,6 +40,14 @@ bool read_target(const std::string& cpu, bool runs, Target& target) {
   fail(0, fmt::format("this machine ({}) cannot run {} code", host.cpu, cpu),
        fmt::format("--cpu={} is the best it can", host.targets.front().name));
   return false;
+}
+
+// What the first step needs; without a step, all is needed at once.
+std::vector<std::pair<std::string, int64_t>> first_entries(const Program& program) {
+  for (const Graph& function : program.functions) {
+    if (function.name == "step") return {{"initialize", 0}, {"step", function.batch}};
+  }
+  return {};
 }
 
 }  // namespace
@@ -75,11 +84,17 @@ tl::expected<Runnable, std::string> make_runnable(Program program, const Compile
     runnable.executable = interpret_loops(lowered);
     runnable.how = fmt::format("loops for {} interpreted", options.target.name);
   } else {
-    auto compiled = compile(lowered->module);
+    CompileOptions compiling;
+    if (arguments.cache) compiling.cache = default_cache();
+    compiling.awaited = first_entries(*lowered->program);
+    CompileTimings timings;
+    auto compiled = compile(std::shared_ptr<const LoopModule>(lowered, &lowered->module), compiling, &timings);
+    runnable.cached = timings.objects > 0 && timings.cached == timings.objects;
     if (!compiled) return tl::unexpected(compiled.error());
     runnable.executable = std::move(*compiled);
     runnable.how = options.target.name;
   }
+  runnable.executable.measuring = make_measuring(lowered);
   runnable.compile_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   return runnable;
 }

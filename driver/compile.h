@@ -20,7 +20,8 @@ struct Runnable {
   std::shared_ptr<const Lowered> lowered;
   Executable executable;
   std::string how;        // "native avx512", "interpreted graph", …
-  double compile_ms = 0;  // passes, emission, optimisation, linking
+  double compile_ms = 0;  // passes, emission, optimisation, linking, until the first step can run
+  bool cached = false;    // the objects that step needs were in the cache
 };
 
 // Errors: what LLVM or the loader said (exit code 6).

@@ -132,11 +132,13 @@ Origin Origins::add(Span span) {
 
 Span Origins::find(Origin origin) const { return origin == 0 || origin > spans.size() ? Span{} : spans[origin - 1]; }
 
-DataSpec data_spec(Unit& unit, const std::vector<std::string>& wanted, Origins& origins) {
+DataSpec data_spec(Unit& unit, const std::vector<std::string>& wanted, Origins& origins,
+                   const std::optional<FoldSpec>& fold) {
   const DataSettings& settings = data_settings(unit);
   Converter converter{unit, settings, origins, {}};
   DataSpec spec;
   spec.origin = origins.add(settings.span);
+  spec.fold = fold;
   const auto part = [&](const std::optional<Setting>& from, std::optional<Spec>& to) {
     if (from) to = converter.convert(*from);
   };
@@ -144,19 +146,18 @@ DataSpec data_spec(Unit& unit, const std::vector<std::string>& wanted, Origins& 
   part(settings.split, spec.split);
   part(settings.val, spec.val);
   part(settings.test, spec.test);
+  const auto wants = [&](const std::string& name) {
+    return name != "_" && (wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end());
+  };
   for (const DataBinding& binding : settings.fields) {
-    const bool needed =
-        wanted.empty() || std::any_of(binding.names.begin(), binding.names.end(), [&](const std::string& name) {
-          return std::find(wanted.begin(), wanted.end(), name) != wanted.end();
-        });
-    if (!needed) continue;
-    if (binding.names.size() > 1) {
-      report(diagnostics(unit), DiagnosticKind::unknown_transform, binding.value.span,
-             "no transform here gives {} fields at once", binding.names.size());
-      continue;
-    }
+    if (std::none_of(binding.names.begin(), binding.names.end(), wants)) continue;
     converter.open = {&binding};
-    spec.fields.push_back({binding.names[0], origins.add(binding.span), converter.convert(binding.value)});
+    const Spec value = converter.convert(binding.value);
+    for (size_t k = 0; k < binding.names.size(); ++k) {
+      if (!wants(binding.names[k])) continue;
+      spec.fields.push_back({binding.names[k], origins.add(binding.span), value, static_cast<int64_t>(k),
+                             static_cast<int64_t>(binding.names.size())});
+    }
   }
   return spec;
 }
@@ -170,6 +171,13 @@ TrainConfig train_config(const TrainSettings& settings, Origins& origins) {
                       : settings.batch == BatchKind::mini ? Kind::mini
                                                           : Kind::stochastic;
   if (settings.batch == BatchKind::mini) config.batch.size = settings.batch_size;
+  config.batch.drop_last = settings.drop_last;
+  config.accumulate = settings.accumulate;
+  if (settings.plateau) {
+    const PlateauChoice& from = *settings.plateau;
+    config.plateau = PlateauSetting{from.lr,       from.factor,   from.threshold, from.min_lr,  from.eps,
+                                    from.patience, from.cooldown, from.maximize,  from.monitor, origins.add(from.span)};
+  }
   if (settings.stop) {
     config.stop = EarlyStop{settings.stop->name, static_cast<int64_t>(settings.stop->patience), settings.stop->maximize,
                             settings.stop->restore, origins.add(settings.stop->span)};

@@ -2,6 +2,7 @@
 // the place in the model file they belong to.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,10 @@ struct Origins {
 
 // The fields in `wanted` (all where it is empty), with the names of other fields replaced by what they stand for.
 // Strings know the folder of the file that says them; the command line's are relative to the current one. Errors, in
-// diagnostics(unit): E104 a field that needs itself, E210 fields that grow without measure, E608.
-DataSpec data_spec(Unit& unit, const std::vector<std::string>& wanted, Origins& origins);
+// diagnostics(unit): E104 a field that needs itself, E210 fields that grow without measure. `fold`: as the command line
+// asks.
+DataSpec data_spec(Unit& unit, const std::vector<std::string>& wanted, Origins& origins,
+                   const std::optional<FoldSpec>& fold = {});
 
 TrainConfig train_config(const TrainSettings& settings, Origins& origins);
 

@@ -64,7 +64,7 @@ int doctor(bool json) {
                 {"cores", available_cores()},
                 {"memory_bytes", available_memory()},
                 {"mxcsr", mxcsr},
-                {"cache", nullptr}});
+                {"cache", default_cache().folder}});
     return trial.error.empty() ? kOk : kResources;
   }
   fmt::print("nnc          {}\n", NNC_VERSION);
@@ -76,7 +76,13 @@ int doctor(bool json) {
   fmt::print("threads      {} (cores this process may use)\n", available_cores());
   fmt::print("memory       {} available\n", format_bytes(available_memory()));
   fmt::print("denormals    zero inside a step; MXCSR {:#06x} outside\n", mxcsr);
-  fmt::print("cache        none: a program is compiled in each run\n");
+  const ObjectCache cache = default_cache();
+  if (cache.folder.empty()) {
+    fmt::print("cache        none: no folder of this user's own to keep compiled code in (NNC_CACHE_DIR)\n");
+  } else {
+    fmt::print("cache        {} (NNC_CACHE_DIR), at most {} (NNC_CACHE_SIZE, in MiB)\n", cache.folder,
+               format_bytes(cache.limit_bytes));
+  }
   return trial.error.empty() ? kOk : kResources;
 }
 

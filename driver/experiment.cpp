@@ -16,6 +16,19 @@ std::vector<std::string> wanted_fields(const Unit& unit) {
   return names;
 }
 
+// Strings of the command line say no folder.
+void resolve_folders(Spec& spec, const std::string& folder) {
+  if (spec.kind == Spec::Kind::string && spec.folder.empty()) spec.folder = folder;
+  for (Spec& item : spec.items) resolve_folders(item, folder);
+  for (NamedSpec& item : spec.named) resolve_folders(item.value, folder);
+}
+
+bool wants(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
 bool convert_fields(Experiment& experiment) {
   for (const ModelInput& input : model_inputs(*experiment.unit)) {
     const auto field = std::find_if(experiment.dataset.fields.begin(), experiment.dataset.fields.end(),
@@ -38,13 +51,7 @@ std::vector<FieldType> field_types(const Dataset& dataset) {
   return types;
 }
 
-bool wants(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-}  // namespace
-
-Experiment load_experiment(const std::string& path, const std::vector<std::string>& settings) {
+Experiment load_experiment(const std::string& path, const std::vector<std::string>& settings, const FileTexts& texts) {
   std::vector<Override> overrides;
   for (const std::string& setting : settings) {
     const size_t equals = setting.find('=');
@@ -52,8 +59,19 @@ Experiment load_experiment(const std::string& path, const std::vector<std::strin
   }
   Experiment experiment;
   experiment.path = path;
-  experiment.unit = load(path, overrides);
+  experiment.settings = settings;
+  experiment.unit = load(path, overrides, texts);
   return experiment;
+}
+
+DataSpec read_data_spec(Experiment& experiment) {
+  Unit& unit = *experiment.unit;
+  DataSpec spec = data_spec(unit, wanted_fields(unit), experiment.origins, experiment.fold);
+  if (experiment.folder.empty()) return spec;
+  for (std::optional<Spec>* part : {&spec.source, &spec.split, &spec.val, &spec.test}) {
+    if (*part) resolve_folders(**part, experiment.folder);
+  }
+  return spec;
 }
 
 bool open_data(Experiment& experiment) {
@@ -64,7 +82,7 @@ bool open_data(Experiment& experiment) {
   const DataSettings& data = data_settings(unit);
   if (!data.present) return true;
   const auto start = std::chrono::steady_clock::now();
-  const DataSpec spec = data_spec(unit, wanted_fields(unit), experiment.origins);
+  const DataSpec spec = read_data_spec(experiment);
   if (diagnostics(unit).errors > errors_so_far) return false;
   auto opened = open_dataset(spec);
   if (!opened) {
@@ -86,7 +104,15 @@ bool build(Experiment& experiment) {
   }
   const auto rows = static_cast<int64_t>(experiment.dataset.train.size());
   if (request.batches.empty()) request.batches = {1};
-  request.steps_per_epoch = std::max<int64_t>(1, batch_lengths(rows, experiment.config.batch).steps());
+  const BatchLengths epoch = batch_lengths(rows, experiment.config.batch);
+  if (rows > 0) request.step_rows = {epoch.length * epoch.count + epoch.last};
+  for (const DataPart part : {DataPart::val, DataPart::test}) {
+    const auto length = static_cast<int64_t>(experiment.dataset.part(part).size());
+    if (length > 0) request.evaluate_rows.push_back(length);
+  }
+  const int64_t batches = batch_lengths(rows, experiment.config.batch).steps();
+  const int64_t group = experiment.config.accumulate;
+  request.steps_per_epoch = std::max<int64_t>(1, (batches + group - 1) / group);
   experiment.program = build_program(*experiment.unit, field_types(experiment.dataset), request);
   return experiment.program.has_value();
 }
@@ -108,14 +134,6 @@ bool check_trainable(Experiment& experiment) {
     report(list, DiagnosticKind::no_optimizer, Place{experiment.path}, "there is no `train` block")
         .help("`train { optimizer = Adam(lr = 1e-3) }`");
   }
-  const auto refuse = [&](bool used, Span span, const char* name) {
-    if (used) report(list, DiagnosticKind::no_lowering, span, "`{}` has no native lowering yet", name);
-  };
-  refuse(train.clip != Clip::none, train.clip_span, "clip");
-  refuse(train.accumulate > 1, train.accumulate_span, "accumulate");
-  refuse(train.average > 0, train.average_span, "average");
-  refuse(train.precision != DType::f32, train.precision_span, "precision");
-  refuse(!train.init_from.empty(), train.init_from_span, "init_from");
   return !has_errors(list);
 }
 

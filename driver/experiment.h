@@ -19,7 +19,10 @@ namespace nnc {
 
 struct Experiment {
   std::string path;
-  UnitPointer unit;  // its diagnostics hold all that went wrong, the runtime's errors too
+  std::vector<std::string> settings;
+  std::string folder;            // what relative paths on the command line are relative to; "": the current one
+  std::optional<FoldSpec> fold;  // of a cross-validation
+  UnitPointer unit;              // its diagnostics hold all that went wrong, the runtime's errors too
   Origins origins;
   TrainConfig config;
   Dataset dataset;
@@ -27,8 +30,18 @@ struct Experiment {
   double data_ms = 0;
 };
 
-// Each setting is `name=value`.
-Experiment load_experiment(const std::string& path, const std::vector<std::string>& settings);
+// Each setting is `name=value`. `texts` stand for files on the disk.
+Experiment load_experiment(const std::string& path, const std::vector<std::string>& settings,
+                           const FileTexts& texts = {});
+
+// The data block, for the fields the model needs. Errors are in the diagnostics.
+DataSpec read_data_spec(Experiment& experiment);
+
+// Makes integer fields floats where the model wants floats. False: diagnostics say why not.
+bool convert_fields(Experiment& experiment);
+
+// What build binds the model's free sizes by.
+std::vector<FieldType> field_types(const Dataset& dataset);
 
 // Reads the data block's files and fits its transforms. False: there is no data to build with, diagnostics say why.
 // True with errors among the diagnostics where only other settings are wrong: build still finds the mistakes of the

@@ -77,11 +77,15 @@ void write_values(ElementType type, const std::vector<double>& values, void* to)
   NNC_CHECK(false, "bf16 is never read or written by a caller");
 }
 
+}  // namespace
+
 ReferenceTensor reference(const TensorType& type, ElementType stored, const void* from) {
   ReferenceTensor tensor{type, std::vector<double>(static_cast<size_t>(type.elements()))};
   read_values(stored, from, tensor.values);
   return tensor;
 }
+
+namespace {
 
 void run_graph(const nnc_context* context) {
   if (context->thread != 0) return;

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "ir/ops/op.h"
 #include "passes/pipeline.h"
 #include "runtime/executable.h"
 
@@ -14,5 +15,8 @@ Executable interpret_graphs(std::shared_ptr<const Lowered> lowered);
 
 // The Loop IR statement by statement, bit-equal to native code; thread 0 plays all threads, one after another.
 Executable interpret_loops(std::shared_ptr<const Lowered> lowered);
+
+// Elements stored row-major as `stored`, as the reference evaluation has them.
+ReferenceTensor reference(const TensorType& type, ElementType stored, const void* from);
 
 }  // namespace nnc

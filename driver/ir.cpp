@@ -174,6 +174,7 @@ int show_ir(const IrArguments& arguments) {
   const bool built = open_data(experiment) && build(experiment) && check_trainable(experiment);
   const int code = report(experiment, arguments.model.json);
   if (!built) return code;
+  options.precision = train_settings(*experiment.unit).precision;
   const std::string& function = arguments.function;
   if (!check_name("function", function, function_names(*experiment.program))) return kUsage;
   if (function != "all") keep_training_functions(experiment, {function});

@@ -1,101 +1,124 @@
-// nnc train: compile the step, run the epochs, say how it went.
-#include "driver/commands.h"
-#include "driver/compile.h"
-#include "driver/console.h"
-#include "driver/experiment.h"
-#include "runtime/logs/progress.h"
-#include "runtime/memory.h"
-#include "runtime/session.h"
-#include "runtime/signals.h"
-#include "runtime/trainer.h"
+// nnc train: compile the step, run the epochs, say how it went; once, or for each fold of a cross-validation.
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <nlohmann/json.hpp>
+
+#include "driver/commands.h"
+#include "driver/console.h"
+#include "driver/run_directory.h"
+#include "driver/training.h"
+#include "runtime/logs/measure_tables.h"
+#include "runtime/logs/progress.h"
 
 namespace nnc {
 namespace {
 
-std::string rows_text(const Dataset& dataset) {
-  std::string text = fmt::format("{} rows to train on", group_digits(static_cast<int64_t>(dataset.train.size())));
-  if (!dataset.val.empty())
-    text += fmt::format(", {} to validate", group_digits(static_cast<int64_t>(dataset.val.size())));
-  if (!dataset.test.empty())
-    text += fmt::format(", {} to test", group_digits(static_cast<int64_t>(dataset.test.size())));
-  return text;
+// "2/5" or "all/5"; index 0 stands for all.
+std::optional<FoldSpec> read_fold(const std::string& text) {
+  const size_t slash = text.find('/');
+  if (slash == std::string::npos) return {};
+  const auto number = [](std::string_view digits) {
+    int64_t value = 0;
+    const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return error == std::errc() && stop == digits.data() + digits.size() ? value : -1;
+  };
+  FoldSpec fold;
+  fold.index = text.substr(0, slash) == "all" ? 0 : number(std::string_view(text).substr(0, slash));
+  fold.of = number(std::string_view(text).substr(slash + 1));
+  const bool named = fold.index > 0 || text.starts_with("all/");
+  if (!named || fold.of < 2 || fold.of > 1000 || fold.index > fold.of) return {};
+  return fold;
 }
 
-// What is known before the first step.
-void print_summary(const Experiment& experiment, const Runnable& runnable, const Entry& step, int64_t threads,
-                   bool json) {
-  const int64_t parameters = parameter_count(runnable.lowered->program->states);
-  const Executable& executable = runnable.executable;
+int train_once(const TrainArguments& arguments, const PipelineOptions& options, const std::optional<FoldSpec>& fold,
+               TrainResult& result) {
+  const bool json = arguments.model.json;
+  Experiment experiment = load_experiment(arguments.model.file, arguments.model.settings);
+  experiment.fold = fold;
+  const bool built = open_data(experiment) && build(experiment) && check_trainable(experiment);
+  if (!built || !diagnostics(*experiment.unit).list.empty()) {
+    const int code = report(experiment, json);
+    if (!built) return code;
+  }
+  RunRecorder recorder;
+  if (arguments.save) {
+    auto directory = begin_run(experiment, arguments, recorder.info);
+    if (!directory) {
+      add_saving_help(directory.error());
+      return report_errors(directory.error(), json);
+    }
+    recorder.directory = *directory;
+    recorder.save_every = arguments.save_every;
+  }
+  Runnable runnable;
+  int code = kOk;
+  if (!compile_training(experiment, arguments.compile, options, json, runnable, code)) return code;
+  const TrainingRequest request{arguments.threads, json, arguments.quiet, arguments.save ? &recorder : nullptr};
+  return run_training(experiment, runnable, request, {}, result);
+}
+
+// What a fold came to: the validation of the state it ended with.
+const std::vector<Measure>* final_measures(const TrainResult& result) {
+  const size_t epochs = result.epochs.size();
+  if (epochs == 0) return nullptr;
+  const auto best = static_cast<size_t>(result.best_epoch);
+  return &result.epochs[(result.restored && best >= 1 && best <= epochs ? best : epochs) - 1].val;
+}
+
+struct FoldSummary {
+  std::string name;
+  std::vector<double> values;  // one a fold
+
+  double mean() const {
+    double sum = 0;
+    for (const double value : values) sum += value;
+    return sum / static_cast<double>(values.size());
+  }
+  // Of a sample: divided by n - 1.
+  double deviation() const {
+    double squares = 0;
+    for (const double value : values) squares += (value - mean()) * (value - mean());
+    return values.size() < 2 ? 0 : std::sqrt(squares / static_cast<double>(values.size() - 1));
+  }
+};
+
+std::vector<FoldSummary> summarize(const std::vector<TrainResult>& results) {
+  std::vector<FoldSummary> summaries;
+  for (const TrainResult& result : results) {
+    const std::vector<Measure>* measures = final_measures(result);
+    if (measures == nullptr) continue;
+    for (const Measure& measure : *measures) {
+      if (!measure.is_scalar()) continue;
+      auto found = std::find_if(summaries.begin(), summaries.end(),
+                                [&](const FoldSummary& summary) { return summary.name == measure.name; });
+      if (found == summaries.end()) found = summaries.insert(summaries.end(), {measure.name, {}});
+      found->values.push_back(measure.value);
+    }
+  }
+  return summaries;
+}
+
+void print_folds(const std::vector<TrainResult>& results, bool json) {
+  const std::vector<FoldSummary> summaries = summarize(results);
   if (json) {
-    print_json({{"schema", json_schema},
-                {"event", "start"},
-                {"model", executable.model},
-                {"train_rows", experiment.dataset.train.size()},
-                {"val_rows", experiment.dataset.val.size()},
-                {"test_rows", experiment.dataset.test.size()},
-                {"batch", step.batch},
-                {"parameters", parameters},
-                {"state_bytes", executable.state_bytes},
-                {"arena_bytes", executable.arena_bytes},
-                {"flops_per_step", step.flops},
-                {"compile_ms", runnable.compile_ms},
-                {"data_ms", experiment.data_ms},
-                {"code", runnable.how},
-                {"threads", threads}});
+    nlohmann::ordered_json line = {{"schema", json_schema}, {"event", "folds"}, {"folds", results.size()}};
+    nlohmann::ordered_json& val = line["val"] = nlohmann::ordered_json::object();
+    for (const FoldSummary& summary : summaries) {
+      val[summary.name] = {{"mean", summary.mean()}, {"sd", summary.deviation()}, {"values", summary.values}};
+    }
+    print_json(line);
     return;
   }
-  fmt::print(stderr, "{} from {}: {}, batches of {}\n", executable.model, experiment.path,
-             rows_text(experiment.dataset), step.batch);
-  fmt::print(stderr, "{} parameters, state {}, arena {}, {} a step; {} in {:.0f} ms, {} thread{}\n",
-             group_digits(parameters), format_bytes(executable.state_bytes), format_bytes(executable.arena_bytes),
-             format_flops(step.flops), runnable.how, runnable.compile_ms, threads, threads == 1 ? "" : "s");
-}
-
-void print_next(const Experiment& experiment, const TrainResult& result) {
-  if (result.status == TrainStatus::diverged) {
-    fmt::print("next: a smaller learning rate: nnc train {} train.optimizer.lr=1e-4\n", experiment.path);
-  } else if (result.status == TrainStatus::finished) {
-    fmt::print("next: how fast is a step: nnc bench {}; longer: nnc train {} train.epochs={}\n", experiment.path,
-               experiment.path, 2 * experiment.config.epochs);
-  } else {
-    fmt::print("next: how fast is a step: nnc bench {}\n", experiment.path);
+  size_t width = 0;
+  for (const FoldSummary& summary : summaries) width = std::max(width, summary.name.size());
+  fmt::print("validation over {} folds, mean ± standard deviation\n", results.size());
+  for (const FoldSummary& summary : summaries) {
+    fmt::print("  {:<{}}  {} ± {}\n", summary.name, width, format_measure(summary.mean()),
+               format_measure(summary.deviation()));
   }
-}
-
-int exit_code_of(const TrainResult& result) {
-  if (result.status == TrainStatus::interrupted) return 128 + result.signal;
-  return result.status == TrainStatus::diverged ? kDiverged : kOk;
-}
-
-int fail_with(Experiment& experiment, const RuntimeErrors& errors, bool json) {
-  add_errors(*experiment.unit, errors, experiment.origins);
-  return report(experiment, json);
-}
-
-int run(Experiment& experiment, const Runnable& runnable, const TrainArguments& arguments) {
-  const bool json = arguments.model.json;
-  const Executable& executable = runnable.executable;
-  const Entry* step = executable.find(
-      "step", batch_lengths(static_cast<int64_t>(experiment.dataset.train.size()), experiment.config.batch).length);
-  if (step == nullptr) return fail(kInternal, "the program has no step", {}, json);
-  const int64_t threads = choose_threads(arguments.threads, step->flops);
-  auto session = open_session(executable, threads);
-  if (!session) return fail_with(experiment, session.error(), json);
-  if (json || !arguments.quiet) print_summary(experiment, runnable, *step, threads, json);
-  initialize(*session, experiment.config.seed);
-  ProgressOptions options = detect_progress(json, stderr, stdout);
-  if (arguments.quiet && !json) options.style = ProgressStyle::quiet;
-  Progress progress(options);
-  TrainHooks hooks = progress.hooks();
-  hooks.interrupted = pending_signal;
-  const SignalWatch watch;
-  auto result = train(*session, experiment.dataset, experiment.config, hooks);
-  if (!result) return fail_with(experiment, result.error(), json);
-  progress.finish(*result);
-  if (!json && !arguments.quiet) print_next(experiment, *result);
-  return exit_code_of(*result);
 }
 
 }  // namespace
@@ -103,18 +126,25 @@ int run(Experiment& experiment, const Runnable& runnable, const TrainArguments& 
 int train(const TrainArguments& arguments) {
   PipelineOptions options;
   if (!read_compile_arguments(arguments.compile, arguments.compile.interpret.empty(), options)) return kUsage;
-  const bool json = arguments.model.json;
-  Experiment experiment = load_experiment(arguments.model.file, arguments.model.settings);
-  const bool built = open_data(experiment) && build(experiment) && check_trainable(experiment);
-  if (!built || !diagnostics(*experiment.unit).list.empty()) {
-    const int code = report(experiment, json);
-    if (!built) return code;
+  std::optional<FoldSpec> fold;
+  if (!arguments.fold.empty()) {
+    fold = read_fold(arguments.fold);
+    if (!fold)
+      return fail(kUsage, fmt::format("`{}` is no fold", arguments.fold), "--fold 2/5 or --fold all/5",
+                  arguments.model.json);
   }
-  diagnostics(*experiment.unit).list.clear();  // warnings are said once
-  keep_training_functions(experiment);
-  auto runnable = make_runnable(std::move(*experiment.program), arguments.compile, options);
-  if (!runnable) return fail(kResources, runnable.error(), {}, json);
-  return run(experiment, *runnable, arguments);
+  if (!fold || fold->index > 0) {
+    TrainResult result;
+    return train_once(arguments, options, fold, result);
+  }
+  std::vector<TrainResult> results;
+  for (fold->index = 1; fold->index <= fold->of; ++fold->index) {
+    if (!arguments.model.json && !arguments.quiet) fmt::print(stderr, "fold {} of {}\n", fold->index, fold->of);
+    TrainResult& result = results.emplace_back();
+    if (const int code = train_once(arguments, options, fold, result); code != kOk) return code;
+  }
+  print_folds(results, arguments.model.json);
+  return kOk;
 }
 
 }  // namespace nnc

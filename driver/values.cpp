@@ -64,6 +64,8 @@ const char* name_of_role(IoTensor::Role role) {
       return "output";
     case IoTensor::gradient:
       return "gradient";
+    case IoTensor::collected:
+      return "collected";
     default:
       return "value";
   }

@@ -64,6 +64,7 @@ void add_roots(const Evaluator& e, Graph& graph, bool outputs, bool scores) {
   for (const DeclaredResult& result : e.results) {
     const bool output = result.kind == ast::ResultKind::output;
     if (output ? !outputs : !scores) continue;
+    if (!result.native) continue;
     const Root::Kind kind = output ? Root::output : result.kind == ast::ResultKind::loss ? Root::loss : Root::metric;
     graph.roots.push_back({kind, result.name, result.tensor.node});
   }
@@ -71,9 +72,26 @@ void add_roots(const Evaluator& e, Graph& graph, bool outputs, bool scores) {
 
 enum class Function { step, evaluate, predict };
 
-bool build_function(Evaluator& e, Function function, int64_t batch) {
+// Core functions without native code may feed nothing that is compiled.
+bool check_lowered(Evaluator& e, const Graph& graph) {
+  std::vector<bool> live(graph.nodes.size());
+  for (const Root& root : graph.roots) mark(graph, live, root.node);
+  for (size_t k = 0; k < graph.nodes.size(); ++k) {
+    if (graph.nodes[k].op == Op::assign) mark(graph, live, NodeId(k));
+  }
+  for (const Unlowered& node : e.interpreted) {
+    if (live[node.node.value]) no_lowering(e.context, node.what, node.span);
+  }
+  return !has_errors(e.unit.diagnostics);
+}
+
+// `rows`: of whole passes, for which metrics over all rows are built.
+bool build_function(Evaluator& e, Function function, int64_t batch, const std::vector<int64_t>& rows = {}) {
   const char* name = function == Function::step ? "step" : function == Function::evaluate ? "evaluate" : "predict";
-  Run run;
+  GraphRun run;
+  e.measure = {};
+  e.interpreted.clear();
+  if (function != Function::predict) begin_measures(e, name, batch, rows);
   if (!run_model(e, run, name, batch, function == Function::step)) return false;
   const bool has_loss = std::any_of(e.results.begin(), e.results.end(),
                                     [](const DeclaredResult& result) { return result.kind == ast::ResultKind::loss; });
@@ -84,6 +102,8 @@ bool build_function(Evaluator& e, Function function, int64_t batch) {
     return false;
   }
   add_roots(e, run.graph, function == Function::predict, function != Function::predict);
+  if (function != Function::predict) finish_measures(e, run.graph);
+  if (!check_lowered(e, run.graph)) return false;
   if (function == Function::predict && run.graph.roots.empty()) return true;
   prune(run.graph);
   e.program.functions.push_back(std::move(run.graph));
@@ -93,17 +113,25 @@ bool build_function(Evaluator& e, Function function, int64_t batch) {
 // Slots depend on the optimizer only; they stand behind all states of the model.
 bool build_functions(Evaluator& e, const BuildRequest& request) {
   const auto& evaluate_batches = request.evaluate_batches.empty() ? request.batches : request.evaluate_batches;
-  for (const int64_t batch : request.batches) {
-    if (!build_function(e, Function::step, batch)) return false;
-  }
-  for (const int64_t batch : evaluate_batches) {
-    if (!build_function(e, Function::evaluate, batch)) return false;
-  }
+  const auto build_all = [&](Function function, const std::vector<int64_t>& batches, const std::vector<int64_t>& rows) {
+    for (const int64_t batch : batches) {
+      const bool first = batch == batches.front();
+      if (!build_function(e, function, batch, !first ? std::vector<int64_t>{} : rows.empty() ? batches : rows))
+        return false;
+    }
+    return true;
+  };
+  declare_accumulation(e);
+  if (!build_all(Function::step, request.batches, request.step_rows)) return false;
+  if (!build_all(Function::evaluate, evaluate_batches, request.evaluate_rows)) return false;
   const std::vector<int64_t> first{request.batches.front()};
   for (const int64_t batch : request.predict_batches.empty() ? first : request.predict_batches) {
     if (!build_function(e, Function::predict, batch)) return false;
   }
   build_updates(e);
+  if (has_errors(e.unit.diagnostics)) return false;
+  build_gradient_rules(e);
+  average_weights(e);
   return !has_errors(e.unit.diagnostics);
 }
 

@@ -48,6 +48,9 @@ Value apply(Context& context, const Value& callee, std::vector<Argument> argumen
 
 // Says that a construct is checked but cannot be compiled ("`Conv2d` has no native lowering yet"), once per span.
 void no_lowering(Context& context, std::string_view what, Span at);
+// The same for a node that may stand in a metric computed over all rows, which is interpreted: says so where the node
+// reaches a loss, an output, a state or a native metric.
+void no_lowering_outside_metrics(Context& context, NodeId node, std::string_view what, Span at);
 
 // Arguments of a core function, bound to its signature: one value per parameter, None where left out without a default.
 struct CallArguments {

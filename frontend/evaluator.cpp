@@ -83,11 +83,25 @@ Value tensor_value_of(Context& context, NodeId node, const std::vector<Dim>& dim
   return tensor_value(context, node, std::move(batch));
 }
 
-NodeId seed_node(Context& context) { return read_state(*context.evaluator, StateId(1)); }
+NodeId seed_node(Context& context) {
+  Evaluator& e = *context.evaluator;
+  if (e.measure.current == nullptr) return read_state(e, StateId(1));
+  complain(e, DiagnosticKind::misplaced_statement, context.span,
+           "a metric that is computed from all rows cannot draw random numbers")
+      .help("bind them to a name before the metric");
+  return context.build->constant(0, TensorType{DType::i64, 0, {}});
+}
 
 NodeId step_node(Context& context) {
   Evaluator& e = *context.evaluator;
-  if (e.initialised.empty()) return read_state(e, StateId(0));
+  if (e.initialised.empty() && e.measure.current == nullptr) {
+    const int64_t group = context.training ? train_settings(e.unit).accumulate : 1;
+    if (group == 1) return read_state(e, StateId(0));
+    // Each batch of a group draws its own numbers.
+    GraphBuilder& build = *context.build;
+    const NodeId step = read_state(e, StateId(0)), micro = read_state(e, e.program.find_state(":micro"));
+    return build.add(build.mul(step, build.constant_like(static_cast<double>(group), step)), micro);
+  }
   return context.build->constant(0, TensorType{DType::i64, 0, {}});
 }
 
@@ -119,6 +133,16 @@ void no_lowering(Context& context, std::string_view what, Span at) {
   if (!e.unlowered.insert(place).second) return;
   complain(e, DiagnosticKind::no_lowering, place, "{} has no native lowering yet", what)
       .note("its shapes were checked; it cannot be compiled");
+}
+
+void no_lowering_outside_metrics(Context& context, NodeId node, std::string_view what, Span at) {
+  Evaluator& e = *context.evaluator;
+  if (e.measure.current != nullptr) return;
+  if (context.graph == e.run->serial) {
+    e.interpreted.push_back({context.graph, node, std::string(what), blame(e, at)});
+  } else {
+    no_lowering(context, what, at);
+  }
 }
 
 }  // namespace nnc

@@ -15,6 +15,7 @@
 #include "frontend/ast.h"
 #include "frontend/context.h"
 #include "frontend/frontend.h"
+#include "frontend/measure.h"
 #include "frontend/unit.h"
 #include "frontend/value.h"
 #include "ir/check.h"
@@ -65,7 +66,7 @@ struct Frame {
 };
 
 // A graph under construction and what is true of it only.
-struct Run {
+struct GraphRun {
   Graph graph;
   uint32_t serial = 0;
   std::map<StateId, NodeId> state_nodes;
@@ -89,6 +90,15 @@ struct DeclaredResult {
   std::string name;
   Tensor tensor;
   Span span;
+  bool native = true;  // false: a metric that only all rows of a pass determine
+};
+
+// A core function that has an interpreter and no native code: it may stand where nothing compiled depends on it.
+struct Unlowered {
+  uint32_t graph;
+  NodeId node;
+  std::string what;
+  Span span;
 };
 
 struct Evaluator {
@@ -98,22 +108,24 @@ struct Evaluator {
   Unit& unit;
   Context context;
   Frame* frame = nullptr;
-  Run scratch;  // where static code would build, if it did
-  Run* run = &scratch;
+  GraphRun scratch;  // where static code would build, if it did
+  GraphRun* run = &scratch;
   GraphBuilder scratch_builder{scratch.graph};
 
   // of the whole build
   Program program;
-  Run initialize;  // the function that sets every state
+  GraphRun initialize;  // the function that sets every state
   std::unique_ptr<GraphBuilder> initialize_builder;
   const std::vector<FieldType>* fields = nullptr;
   std::map<uint32_t, std::string> sites;  // random site -> what it belongs to
   std::string initialised;                // inside an initialiser: the name of the state
   uint32_t initialiser_draws = 0;
-  double steps = 1, steps_per_epoch = 1;
+  double steps = 1, steps_per_epoch = 1;  // updates
 
   // of one run of the model
   std::vector<DeclaredResult> results;
+  MeasureState measure;
+  std::vector<Unlowered> interpreted;
   std::vector<std::pair<NodeId, Span>> inputs;
   std::set<std::string> kinds_declared;
   std::vector<const Declared*> active;  // functions being run
@@ -248,9 +260,18 @@ uint32_t site_of(Evaluator& e, const std::string& key);
 void declare_input(Evaluator& e, const ast::DeclareInput& stmt, Span span);
 void declare_result(Evaluator& e, const ast::DeclareResult& stmt, Span span);
 // Runs the model's body into a fresh graph; false on errors.
-bool run_model(Evaluator& e, Run& run, const std::string& name, int64_t batch, bool training);
+bool run_model(Evaluator& e, GraphRun& run, const std::string& name, int64_t batch, bool training);
 void build_updates(Evaluator& e);
 Value optimizer_value(Evaluator& e);  // the train block's optimizer, with overrides
+// The prelude's reduce_on_plateau among the optimizer's arguments, if it is there and its own arguments are right.
+std::optional<PlateauChoice> plateau_choice(Evaluator& e, const Value& optimizer);
+// What the settings `accumulate`, `clip` and `average` add to the program (gradient_rules.cpp): states before the model
+// is built; gradient rules and the averaged functions after all updates are.
+void declare_accumulation(Evaluator& e);
+void build_gradient_rules(Evaluator& e);
+void average_weights(Evaluator& e);
+// A state of the program itself, filled with `value` by initialize.
+StateId add_own_state(Evaluator& e, StateDecl decl, double value);
 void prune(Graph& graph);  // removes what reaches no root, assignment or gradient; keeps inputs that feed predictions
 
 // Runs `body` with `inner` as the frame.

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -74,18 +75,29 @@ struct StopSetting {
   Span span;
 };
 
+// reduce_on_plateau(…) as the rate of the optimizer: the runtime lowers the state ":lr_factor".
+struct PlateauChoice {
+  double lr = 0, factor = 0.1, threshold = 1e-4, min_lr = 0, eps = 1e-8;
+  int64_t patience = 10, cooldown = 0;
+  bool maximize = false;
+  std::string monitor;
+  Span span;
+};
+
 struct TrainSettings {
   bool present = false;
   BatchKind batch = BatchKind::mini;
   int64_t batch_size = 32;  // mini: as written; stochastic: 1; full: 0, all rows
+  bool drop_last = false;   // mini: the last, shorter batch of an epoch is left out
   Span batch_span;
   int64_t epochs = 10;
   uint64_t seed = 0;
   std::optional<StopSetting> stop;
+  std::optional<PlateauChoice> plateau;
   Clip clip = Clip::none;
   double clip_limit = 0;
   Span clip_span;
-  int64_t accumulate = 1;
+  int64_t accumulate = 1;  // batches to an update
   Span accumulate_span;
   double average = 0;  // decay of the moving average of weights; 0: none
   Span average_span;
@@ -105,15 +117,20 @@ struct UnitDeleter {
 };
 using UnitPointer = std::unique_ptr<Unit, UnitDeleter>;
 
+// Texts of files by their normalised paths: they stand for what the disk holds.
+using FileTexts = std::map<std::string, std::string>;
+
 // Reads a file with its imports and the prelude, resolves declarations and applies overrides.
 // Ensures: never null; errors (unreadable files too) are in diagnostics(unit).
-UnitPointer load(const std::string& path, const std::vector<Override>& overrides = {});
+UnitPointer load(const std::string& path, const std::vector<Override>& overrides = {}, const FileTexts& texts = {});
 // The same over a text in memory; imports are relative to `name`.
 UnitPointer load_text(const std::string& name, std::string text, const std::vector<Override>& overrides = {});
 
 Diagnostics& diagnostics(Unit& unit);
 const SourceFiles& sources(const Unit& unit);  // for rendering diagnostics
 std::string model_name(const Unit& unit);      // "" if the file holds no model
+// The user's files, the model file first, then what it imports.
+std::vector<const SourceFile*> user_files(const Unit& unit);
 
 // The inputs and targets the model's text declares, in order: the fields the data has to give.
 struct ModelInput {
@@ -132,11 +149,16 @@ struct BuildRequest {
   std::vector<int64_t> batches = {1};     // the batch lengths of `step`, the full one first
   std::vector<int64_t> evaluate_batches;  // empty: the same as `batches`
   std::vector<int64_t> predict_batches;   // empty: the first of `batches`
-  int64_t steps_per_epoch = 1;
+  int64_t steps_per_epoch = 1;            // updates
+  // Rows of a whole pass of `step` and of `evaluate`: the lengths for which Program::measures are built. Empty: the
+  // batch lengths.
+  std::vector<int64_t> step_rows, evaluate_rows;
 };
 
 // Builds the functions initialize, step, evaluate and predict (names "step", … ; Graph::batch tells lengths apart), all
-// states and an update rule per trained parameter.
+// states and an update rule per trained parameter. With `accumulate` > 1 also "accumulate", which adds a batch's
+// gradients to the states "NAME:grad_sum"; with `average`, evaluate and predict read the states "NAME:average". The
+// state ":lr" holds the learning rate of the last update, where the optimizer has an argument `lr`.
 // Shapes: fields bind the model's free sizes and bounds. Errors: none is returned when any error was reported.
 std::optional<Program> build_program(Unit& unit, const std::vector<FieldType>& fields, const BuildRequest& request);
 

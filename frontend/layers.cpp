@@ -120,6 +120,17 @@ Value make_layer(Evaluator& e, const Declared& declared, std::vector<Argument> a
 
 Value apply_layer(Evaluator& e, const std::shared_ptr<LayerInstance>& layer, std::vector<Argument> arguments,
                   Span call) {
+  // A layer in a metric's expression is applied batch by batch, once: over all rows its results are leaves.
+  MeasureState& measure = e.measure;
+  if (measure.current != nullptr) {
+    const bool known = measure.next_applied < measure.applied.size();
+    return known ? measured_value(e, measure.applied[measure.next_applied++]) : Value(Poison{});
+  }
+  struct Recording {
+    int& depth;
+    explicit Recording(int& recorded) : depth(recorded) { depth += depth > 0 ? 1 : 0; }
+    ~Recording() { depth -= depth > 0 ? 1 : 0; }
+  } recording(measure.recording);
   const auto& decl = layer->declared->decl().as<ast::Layer>();
   auto bound =
       bind_arguments(e, layer->declared->name, parameter_infos(decl.tensor_parameters), arguments, call, false);
@@ -130,6 +141,7 @@ Value apply_layer(Evaluator& e, const std::shared_ptr<LayerInstance>& layer, std
   layer->active = false;
   e.context.span = outer_span;
   if (!in_prelude(e, call)) result.origin = call;
+  if (measure.recording == 2) measure.applied.push_back(result);
   return result;
 }
 

@@ -82,7 +82,15 @@ struct Loaded {
 
 struct Loader {
   Unit& unit;
+  const FileTexts& texts;
   std::deque<Loaded> files;
+
+  tl::expected<FileId, std::string> read(const std::string& path) {
+    const auto given = texts.find(path);
+    if (given == texts.end()) return load_source(unit.sources, path);
+    if (given->second.size() > max_source_bytes) return tl::unexpected(std::string("it is too large"));
+    return add_source(unit.sources, path, given->second);
+  }
 
   Loaded& add(FileId id, std::string path, FileNames* names) {
     unit.prelude_sources.resize(unit.sources.files.size(), names != nullptr && names->prelude);
@@ -102,7 +110,7 @@ struct Loader {
              max_files);
       return nullptr;
     }
-    const auto id = load_source(unit.sources, path);
+    const auto id = read(path);
     if (!id) {
       report(unit.diagnostics, DiagnosticKind::bad_import, import.path_span, "`{}` cannot be imported: {}", import.path,
              id.error());
@@ -124,8 +132,8 @@ void bring(Unit& unit, FileNames& into, const FileNames& from, Span at) {
 
 }  // namespace
 
-void load_files(Unit& unit, const std::string& name, std::optional<std::string> text) {
-  Loader loader{unit, {}};
+void load_files(Unit& unit, const std::string& name, std::optional<std::string> text, const FileTexts& texts) {
+  Loader loader{unit, texts, {}};
   unit.main = &unit.files.emplace_back();
   unit.prelude = &unit.files.emplace_back();
   unit.prelude->prelude = true;
@@ -133,8 +141,7 @@ void load_files(Unit& unit, const std::string& name, std::optional<std::string> 
   if (text && text->size() > max_source_bytes) {
     id = tl::unexpected(std::string("it is too large"));
   } else {
-    id = text ? tl::expected<FileId, std::string>(add_source(unit.sources, name, std::move(*text)))
-              : load_source(unit.sources, name);
+    id = text ? tl::expected<FileId, std::string>(add_source(unit.sources, name, std::move(*text))) : loader.read(name);
   }
   if (id) {
     Loaded& main = loader.add(*id, std::filesystem::path(name).lexically_normal().string(), unit.main);
@@ -160,9 +167,9 @@ void load_files(Unit& unit, const std::string& name, std::optional<std::string> 
 
 void UnitDeleter::operator()(Unit* unit) const { delete unit; }
 
-UnitPointer load(const std::string& path, const std::vector<Override>& overrides) {
+UnitPointer load(const std::string& path, const std::vector<Override>& overrides, const FileTexts& texts) {
   UnitPointer unit(new Unit);
-  load_files(*unit, path, std::nullopt);
+  load_files(*unit, path, std::nullopt, texts);
   apply_overrides(*unit, overrides);
   return unit;
 }
@@ -177,6 +184,15 @@ UnitPointer load_text(const std::string& name, std::string text, const std::vect
 Diagnostics& diagnostics(Unit& unit) { return unit.diagnostics; }
 
 const SourceFiles& sources(const Unit& unit) { return unit.sources; }
+
+std::vector<const SourceFile*> user_files(const Unit& unit) {
+  std::vector<const SourceFile*> files;
+  for (size_t k = 0; k < unit.sources.files.size(); ++k) {
+    const SourceFile& file = unit.sources.files[k];
+    if (!unit.prelude_sources[k] && file.name != "command line") files.push_back(&file);
+  }
+  return files;
+}
 
 std::string model_name(const Unit& unit) { return unit.model != nullptr ? unit.model->name : ""; }
 

@@ -133,6 +133,12 @@ void check_outputs(Evaluator& e, const Graph& graph) {
   }
 }
 
+// A metric may hold a value per class, or a matrix.
+bool is_table(const Tensor& tensor) {
+  const bool rows = std::any_of(tensor.batch.begin(), tensor.batch.end(), [](int64_t mark) { return mark > 0; });
+  return (tensor.rank() == 1 || tensor.rank() == 2) && !rows;
+}
+
 }  // namespace
 
 void declare_input(Evaluator& e, const ast::DeclareInput& stmt, Span span) {
@@ -173,7 +179,11 @@ void declare_result(Evaluator& e, const ast::DeclareResult& stmt, Span span) {
     complain(e, DiagnosticKind::misplaced_statement, span, "`{}` stands in a model", kind);
     return;
   }
+  const bool metric = stmt.kind == ast::ResultKind::metric;
+  e.measure.recording = metric && e.measure.active ? 1 : 0;
+  e.measure.applied.clear();
   Value value = evaluate(e, stmt.value);
+  e.measure.recording = 0;
   const Span value_span = (*e.frame->ast)[stmt.value].span;
   if (stmt.type && !value.is_poison() &&
       !check_types(e, {{stmt.type, &value, value_span, fmt::format("`{}`", stmt.name.text)}})) {
@@ -186,7 +196,8 @@ void declare_result(Evaluator& e, const ast::DeclareResult& stmt, Span span) {
              stmt.name.text);
     return;
   }
-  const bool scalar = stmt.kind != ast::ResultKind::output;
+  const bool table = metric && value.is_tensor() && is_table(value.tensor());
+  const bool scalar = stmt.kind != ast::ResultKind::output && !table;
   if (!value.is_tensor() || (scalar && value.tensor().rank() != 0)) {
     Diagnostic& error =
         scalar && value.is_tensor()
@@ -200,23 +211,24 @@ void declare_result(Evaluator& e, const ast::DeclareResult& stmt, Span span) {
   }
   locate_nodes(e, value_span);
   Tensor tensor = value.tensor();
-  const bool converts = scalar && tensor.type.dtype != e.context.compute_type;
+  const bool converts = (scalar || table) && tensor.type.dtype != e.context.compute_type;
   if (converts) tensor = tensor_value(e.context, cast_node(e.context, tensor.node, e.context.compute_type)).tensor();
-  e.results.push_back({stmt.kind, stmt.name.text, tensor, stmt.name.span});
+  const bool native = !metric || !e.measure.active || measure_metric(e, stmt, tensor);
+  e.results.push_back({stmt.kind, stmt.name.text, tensor, stmt.name.span, native});
   Node& node = e.context.build->graph()[tensor.node];
   if (node.label.empty()) node.label = stmt.name.text;
   bind_local(e, stmt.name, Value(tensor, stmt.name.span));
 }
 
-bool run_model(Evaluator& e, Run& run, const std::string& name, int64_t batch, bool training) {
-  run = Run{};
+bool run_model(Evaluator& e, GraphRun& run, const std::string& name, int64_t batch, bool training) {
+  run = GraphRun{};
   run.serial = ++e.next_serial;
   run.graph.name = name;
   run.graph.batch = batch;
   run.root = std::make_shared<LayerInstance>();
   GraphBuilder builder(run.graph);
   const Context outer_context = e.context;
-  Run* outer_run = std::exchange(e.run, &run);
+  GraphRun* outer_run = std::exchange(e.run, &run);
   e.context.build = &builder;
   e.context.graph = run.serial;
   e.context.training = training;

@@ -166,12 +166,15 @@ Value value_of(Evaluator& e, const Binding& binding, Span span) {
       complain(e, DiagnosticKind::wrong_kind, span, "an initialiser cannot read a parameter or state");
       return Value(Poison{});
     }
-    Value value = tensor_value(e.context, read_state(e, binding.state));
+    const NodeId node = read_state(e, binding.state);
+    if (!node) return Value(Poison{});
+    Value value = tensor_value(e.context, node);
     if (value.is_poison()) return value;
     std::get<Tensor>(value.data).state = binding.state;
     value.origin = binding.span;
     return value;
   }
+  if (e.measure.current != nullptr) return measured_value(e, binding.value);
   if (binding.value.is_tensor() && binding.value.tensor().graph != e.context.graph) {
     complain(e, DiagnosticKind::wrong_kind, span, "an initialiser cannot depend on a tensor of the model");
     return Value(Poison{});

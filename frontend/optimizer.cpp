@@ -1,4 +1,6 @@
 // The optimizer's equations, once per trained parameter, as graphs over "p" and "g".
+#include <algorithm>
+
 #include "frontend/builtins/operands.h"
 #include "frontend/evaluator.h"
 
@@ -21,6 +23,13 @@ void bind_counters(Evaluator& e, Frame& frame, const Value& step) {
   frame.scopes.front()["steps_per_epoch"] = Binding{Binding::parameter, number_value(e.steps_per_epoch), {}, {}};
 }
 
+// Whether it is the prelude's schedule, not one of the user's by that name.
+bool is_plateau(Evaluator& e, const Value& value) {
+  if (!is_schedule(value)) return false;
+  const Declared& declared = declared_of(value);
+  return declared.name == "reduce_on_plateau" && in_prelude(e, declared.decl().as<ast::Schedule>().name.span);
+}
+
 // A schedule's value at this step: rank 0 in f64, or a number if it never changes.
 Value run_schedule(Evaluator& e, const Value& schedule, const Value& step, Span call) {
   const Declared& declared = declared_of(schedule);
@@ -33,6 +42,10 @@ Value run_schedule(Evaluator& e, const Value& schedule, const Value& step, Span 
   frame.file = declared.file;
   frame.ast = declared.ast;
   bind_counters(e, frame, step);
+  if (is_plateau(e, schedule)) {
+    const NodeId factor = read_state(e, e.program.find_state(":lr_factor"));
+    frame.scopes.front()["plateau_factor"] = Binding{Binding::parameter, tensor_value(e.context, factor), {}, {}};
+  }
   Value value = within(e, frame, [&] {
     if (!bind_parameters(e, decl.parameters, *bound, call, declared.name)) return Value(Poison{});
     return run_body(e, decl.body, {}, call, declared.name);
@@ -128,7 +141,7 @@ const ast::DeclareState* find_slot(const Ast& tree, const std::vector<ast::StmtI
 }
 
 // Keeps the slots the rule touches, in order, and gives them their first values.
-void keep_slots(Evaluator& e, Run& run, const UpdateState& update, size_t first) {
+void keep_slots(Evaluator& e, GraphRun& run, const UpdateState& update, size_t first) {
   std::vector<StateDecl> declared(e.program.states.begin() + static_cast<std::ptrdiff_t>(first),
                                   e.program.states.end());
   e.program.states.resize(first);
@@ -155,7 +168,46 @@ void keep_slots(Evaluator& e, Run& run, const UpdateState& update, size_t first)
   run.current = std::move(current);
 }
 
-void run_update(Evaluator& e, Run& run, const UpdateState& update, const Value& optimizer) {
+// Keeps the learning rate of this update in the state ":lr", for whoever watches. One rule does so for all.
+void keep_rate(Evaluator& e, const Value& rate) {
+  if (e.program.find_state(":lr") || !(rate.is_number() || rate.is_tensor())) return;
+  if (rate.is_tensor() && rate.tensor().rank() != 0) return;
+  const TensorType type{DType::f64, 0, {}};
+  StateDecl decl;
+  decl.name = ":lr";
+  decl.type = type;
+  const StateId state = add_own_state(e, std::move(decl), 0);
+  GraphBuilder& build = *e.context.build;
+  NodeId node = rate.is_number() ? build.constant(rate.number(), type) : rate.tensor().node;
+  if (build.type(node) != type) node = build.cast(node, DType::f64);
+  build.assign(state, node);
+}
+
+// The average starts as the first update's parameter: PyTorch's AveragedModel with get_ema_multi_avg_fn.
+void average_parameter(Evaluator& e, GraphRun& run, StateId parameter, NodeId count) {
+  const double decay = train_settings(e.unit).average;
+  const auto written = run.current.find(parameter);
+  if (decay == 0 || written == run.current.end()) return;
+  const StateDecl of = e.program[parameter];
+  StateDecl decl;
+  decl.name = of.name + ":average";
+  decl.type = TensorType{of.type.dtype, 0, of.type.dims};
+  decl.slot_of = parameter;
+  decl.locations = of.locations;
+  const StateId state = add_state(e, std::move(decl));
+  for (const Node& node : std::vector<Node>(e.initialize.graph.nodes)) {
+    if (node.op == Op::assign && node.as<StateAttr>().state == parameter)
+      e.initialize_builder->assign(state, node.operands[0]);
+  }
+  GraphBuilder& build = *e.context.build;
+  const NodeId now = written->second, before = build.state(state, of.type);
+  const NodeId mixed = build.add(build.mul(before, build.constant_like(decay, before)),
+                                 build.mul(now, build.constant_like(1 - decay, now)));
+  const NodeId first = build.compare(Comparison::eq, count, build.constant_like(1, count));
+  run.current[state] = build.select(build.broadcast(first, of.type.dims, {}), now, mixed);
+}
+
+void run_update(Evaluator& e, GraphRun& run, const UpdateState& update, const Value& optimizer) {
   GraphBuilder& build = *e.context.build;
   const Span call = e.unit.train_settings->optimizer_span;
   locate_nodes(e, call);
@@ -171,6 +223,8 @@ void run_update(Evaluator& e, Run& run, const UpdateState& update, const Value& 
   bind_counters(e, frame, step);
   within(e, frame, [&] {
     if (!bind_optimizer_arguments(e, update, optimizer, step, call)) return;
+    const auto given_rate = frame.scopes.front().find("lr");
+    const Value rate = given_rate != frame.scopes.front().end() ? given_rate->second.value : Value(None{});
     const size_t first_slot = e.program.states.size();
     const auto& names = update.decl.update_parameters;
     if (names.size() != 2) {
@@ -182,7 +236,11 @@ void run_update(Evaluator& e, Run& run, const UpdateState& update, const Value& 
     run_setup(e, update, update.decl.setup);
     frame.scopes.front()[names[1].text] = Binding{Binding::local, tensor_value(e.context, g), {}, names[1].span};
     if (!frame.failed) run_block(e, update.decl.update);
-    if (!has_errors(e.unit.diagnostics)) keep_slots(e, run, update, first_slot);
+    if (has_errors(e.unit.diagnostics)) return;
+    keep_slots(e, run, update, first_slot);
+    locate_nodes(e, call);
+    average_parameter(e, run, update.parameter, count);
+    keep_rate(e, rate);
   });
   for (const auto& [state, node] : run.current) {
     if (!(state == update.parameter && node == p)) build.assign(state, node);
@@ -191,6 +249,58 @@ void run_update(Evaluator& e, Run& run, const UpdateState& update, const Value& 
 
 }  // namespace
 
+std::optional<PlateauChoice> plateau_choice(Evaluator& e, const Value& optimizer) {
+  const auto& given = optimizer.as<std::shared_ptr<const Callable>>()->given;
+  const auto found =
+      std::find_if(given.begin(), given.end(), [&](const Argument& argument) { return is_plateau(e, argument.value); });
+  if (found == given.end()) return std::nullopt;
+  const Declared& declared = declared_of(found->value);
+  const auto& decl = declared.decl().as<ast::Schedule>();
+  auto bound = bind_arguments(e, declared.name, parameter_infos(decl.parameters),
+                              found->value.as<std::shared_ptr<const Callable>>()->given, found->span, false);
+  if (!bound) return std::nullopt;
+  Frame frame;
+  frame.kind = Frame::schedule;
+  frame.file = declared.file;
+  frame.ast = declared.ast;
+  if (!within(e, frame, [&] { return bind_parameters(e, decl.parameters, *bound, found->span, declared.name); }))
+    return std::nullopt;
+  PlateauChoice choice;
+  choice.span = found->span;
+  bool numbers = true;
+  const auto value = [&](const char* name) -> const Value& { return frame.scopes.front().at(name).value; };
+  const auto number = [&](const char* name) {
+    const bool fits = value(name).is_number();
+    if (!fits)
+      complain(e, DiagnosticKind::bad_train_setting, found->span, "`{}` of `reduce_on_plateau` must be a number", name);
+    numbers = numbers && fits;
+    return fits ? value(name).number() : 0;
+  };
+  choice.lr = number("lr");
+  choice.factor = number("factor");
+  choice.patience = static_cast<int64_t>(std::clamp(number("patience"), 0.0, 1e9));
+  choice.threshold = number("threshold");
+  choice.cooldown = static_cast<int64_t>(std::clamp(number("cooldown"), 0.0, 1e9));
+  choice.min_lr = number("min_lr");
+  choice.eps = number("eps");
+  const auto text = [&](const char* name) {
+    return value(name).is<std::string>() ? value(name).as<std::string>() : std::string();
+  };
+  choice.maximize = text("mode") == "max";
+  choice.monitor = text("monitor");
+  const auto refuse = [&](bool wrong, const char* message, const char* help) {
+    if (!wrong || !numbers) return;
+    complain(e, DiagnosticKind::bad_train_setting, found->span, "{}", message).help(help);
+    numbers = false;
+  };
+  refuse(!(choice.lr > 0), "`lr` of `reduce_on_plateau` must be above 0", "for example 1e-3");
+  refuse(!(choice.factor > 0 && choice.factor < 1), "`factor` of `reduce_on_plateau` must lie between 0 and 1",
+         "0.1 makes the rate a tenth");
+  refuse(text("mode") != "min" && text("mode") != "max", "`mode` must be \"min\" or \"max\"",
+         "\"max\" for an accuracy");
+  return numbers ? std::optional(choice) : std::nullopt;
+}
+
 void build_updates(Evaluator& e) {
   const TrainSettings& train = train_settings(e.unit);
   if (train.optimizer.empty() || has_errors(e.unit.diagnostics)) return;
@@ -198,15 +308,21 @@ void build_updates(Evaluator& e) {
   if (optimizer.is_poison()) return;
   const Declared& declared = declared_of(optimizer);
   const auto& decl = declared.decl().as<ast::Optimizer>();
+  if (train.plateau) {
+    StateDecl factor;
+    factor.name = ":lr_factor";
+    factor.type = TensorType{DType::f64, 0, {}};
+    add_own_state(e, std::move(factor), 1);
+  }
   const size_t count = e.program.states.size();
   for (size_t k = 0; k < count; ++k) {
     if (!e.program.states[k].trained) continue;
-    Run run;
+    GraphRun run;
     run.serial = ++e.next_serial;
     run.graph.name = "update";
     GraphBuilder builder(run.graph, Part::update);
     const Context outer_context = e.context;
-    Run* outer_run = std::exchange(e.run, &run);
+    GraphRun* outer_run = std::exchange(e.run, &run);
     e.context.build = &builder;
     e.context.graph = run.serial;
     e.context.training = true;

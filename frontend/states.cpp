@@ -166,12 +166,13 @@ void declare_state(Evaluator& e, const ast::DeclareState& stmt, Span span) {
 }
 
 NodeId read_state(Evaluator& e, StateId id) {
-  Run& run = *e.run;
+  GraphRun& run = *e.run;
   if (e.context.graph == e.initialize.serial && !e.initialised.empty()) {
     auto& node = e.initialize.state_nodes[id];
     if (!node) node = e.context.build->state(id, e.program[id].type);
     return node;
   }
+  if (e.measure.current != nullptr) return measured_state(e, id);
   if (const auto written = run.current.find(id); written != run.current.end()) return written->second;
   auto& node = run.state_nodes[id];
   if (!node) {

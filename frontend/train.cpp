@@ -20,7 +20,8 @@ struct Reader {
   TrainSettings& settings;
 
   void fault(Span span, const std::string& message, const char* help) {
-    complain(e, DiagnosticKind::bad_train_setting, span, "{}", message).help(help);
+    Diagnostic& error = complain(e, DiagnosticKind::bad_train_setting, span, "{}", message);
+    if (*help != '\0') error.help(help);
   }
 
   std::optional<int64_t> whole(const Setting& setting, const char* key, int64_t least) {
@@ -38,6 +39,26 @@ struct Reader {
     return call.find_named(name);
   }
 
+  // Names the call does not know are mistakes: ignored ones would be believed.
+  void check_names(const Setting& call, const std::vector<std::string>& known) {
+    if (call.items.size() > known.size())
+      fault(call.span,
+            fmt::format("`{}` takes {} argument{}, found more", call.text, known.size(), known.size() == 1 ? "" : "s"),
+            "");
+    for (const auto& [name, value] : call.named) {
+      if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+      complain(e, DiagnosticKind::bad_train_setting, value.span, "`{}` has no argument `{}`", call.text, name)
+          .help(similar("argument", name, known).value_or(fmt::format("it has `{}`", fmt::join(known, "`, `"))));
+    }
+  }
+
+  bool flag(const Setting& call, size_t position, const char* name, bool otherwise) {
+    const Setting* given = argument(call, position, name);
+    if (given == nullptr) return otherwise;
+    if (given->kind != Setting::boolean) fault(given->span, fmt::format("`{}` must be true or false", name), "");
+    return given->kind == Setting::boolean && given->boolean_value;
+  }
+
   void read_batch(const Setting& setting) {
     const char* help = "`mini(32)`, `full()` or `stochastic()`";
     settings.batch_span = setting.span;
@@ -48,9 +69,11 @@ struct Reader {
     } else if (call && setting.text == "stochastic" && setting.items.empty()) {
       settings.batch = BatchKind::stochastic;
       settings.batch_size = 1;
-    } else if (call && setting.text == "mini" && argument(setting, 0, "size") != nullptr) {
+    } else if (call && setting.text == "mini" && argument(setting, 0, "n") != nullptr) {
+      check_names(setting, {"n", "drop_last"});
+      settings.drop_last = flag(setting, 1, "drop_last", false);
       settings.batch = BatchKind::mini;
-      if (const auto size = whole(*argument(setting, 0, "size"), "batch", 1))
+      if (const auto size = whole(*argument(setting, 0, "n"), "batch", 1))
         settings.batch_size = std::min<int64_t>(*size, int64_t{1} << 31);
     } else if (setting.kind != Setting::none) {
       fault(setting.span, "`batch` must say how rows are grouped", help);
@@ -65,6 +88,7 @@ struct Reader {
         fault(setting.span, "`stop` must name what to watch", "`early(\"val.loss\", patience = 10)`");
       return;
     }
+    check_names(setting, {"name", "patience", "mode", "restore"});
     StopSetting stop;
     stop.name = name->text;
     stop.span = setting.span;
@@ -78,8 +102,7 @@ struct Reader {
         fault(mode->span, "`mode` must be \"min\" or \"max\"", "\"max\" for an accuracy");
       stop.maximize = mode->text == "max";
     }
-    if (const Setting* restore = argument(setting, 3, "restore"))
-      stop.restore = restore->kind == Setting::boolean && restore->boolean_value;
+    stop.restore = flag(setting, 3, "restore", false);
     settings.stop = std::move(stop);
   }
 
@@ -101,6 +124,7 @@ struct Reader {
     const Setting* decay =
         setting.kind == Setting::call && setting.text == "ema" ? argument(setting, 0, "decay") : nullptr;
     if (decay != nullptr && decay->kind == Setting::number && decay->number_value > 0 && decay->number_value < 1) {
+      check_names(setting, {"decay"});
       settings.average = decay->number_value;
     } else if (setting.kind != Setting::none) {
       fault(setting.span, "`average` must be a moving average of the weights", "`ema(0.999)`");
@@ -281,7 +305,10 @@ const TrainSettings& train_settings(Unit& unit) {
   if (const auto written = find_setting(unit, "optimizer")) {
     settings.optimizer_span = written->span;
     const Value value = optimizer_value(e);
-    if (!value.is_poison()) settings.optimizer = value.as<std::shared_ptr<const Callable>>()->name;
+    if (!value.is_poison()) {
+      settings.optimizer = value.as<std::shared_ptr<const Callable>>()->name;
+      settings.plateau = plateau_choice(e, value);
+    }
   } else if (settings.present) {
     complain(e, DiagnosticKind::no_optimizer, settings.span, "`train` sets no optimizer")
         .help("`optimizer = Adam(lr = 1e-3)`");

@@ -69,7 +69,7 @@ struct Unit {
 };
 
 // Files and names (load.cpp): reads `path` with what it imports, then the prelude; fills the tables of `unit`.
-void load_files(Unit& unit, const std::string& name, std::optional<std::string> text);
+void load_files(Unit& unit, const std::string& name, std::optional<std::string> text, const FileTexts& texts = {});
 // Overrides (overrides.cpp): finds the option or setting each one means. Errors: E701, E702.
 void apply_overrides(Unit& unit, const std::vector<Override>& overrides);
 // The override of a setting ("train.epochs"), null if there is none.

@@ -6,6 +6,7 @@
 #include "ir/check.h"
 #include "ir/graph/text.h"
 #include "ir/loop/text.h"
+#include "passes/graph/choose_precision.h"
 #include "passes/graph/cut_functions.h"
 #include "passes/graph/expand_pads.h"
 #include "passes/graph/fix_orders.h"
@@ -31,6 +32,7 @@ constexpr PassInfo kPasses[] = {
     {"simplify", "graph", "drop what changes no bit"},
     {"fold_constants", "graph", "evaluate what is known"},
     {"fold_movement", "graph", "fold transposes into the index maps of products"},
+    {"choose_precision", "graph", "round the operands of products to bf16, where that is asked for", true},
     {"merge_duplicates", "graph", "compute equal values once"},
     {"remove_dead", "graph", "drop what nothing needs", true},
     {"fix_orders", "graph", "choose the order of every reduction", true},
@@ -51,7 +53,7 @@ class Pipeline {
   Lowered run() {
     Program& program = *lowered_.program;
     for (Graph& graph : program.functions) {
-      if (graph.name == "step") {
+      if (graph.name == "step" || graph.name == "accumulate") {
         on_graph("differentiate", graph, [&] { differentiate(graph, program); });
         on_graph("append_update", graph, [&] { append_update(graph, program, options_.cut); });
       }
@@ -60,6 +62,7 @@ class Pipeline {
       on_graph("simplify", graph, [&] { simplify(graph); });
       on_graph("fold_constants", graph, [&] { fold_constants(graph); });
       on_graph("fold_movement", graph, [&] { fold_movement(graph); });
+      on_graph("choose_precision", graph, [&] { choose_precision(graph, options_.precision); });
       on_graph("merge_duplicates", graph, [&] { merge_duplicates(graph); });
       on_graph("remove_dead", graph, [&] { remove_dead(graph); });
       on_graph("fix_orders", graph, [&] { fix_orders(graph, options_.target); });

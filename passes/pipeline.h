@@ -28,6 +28,7 @@ bool is_pass(std::string_view name);
 
 struct PipelineOptions {
   Target target;
+  DType precision = DType::f32;    // in which products read their operands: f32 or bf16
   std::set<std::string> disabled;  // names of passes
   std::string dump_after;          // hands the form to `dump` after each run of this pass
   std::string stop_after;          // the last pass that runs; what is made later is left empty

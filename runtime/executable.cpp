@@ -22,11 +22,33 @@ int64_t element_offset(const StateTensor& tensor, const std::vector<int64_t>& in
   return offset;
 }
 
+// True if the segment holds the elements in row-major order without gaps.
+bool is_row_major(const StateTensor& tensor) {
+  int64_t stride = 1;
+  for (size_t axis = tensor.dims.size(); axis-- > 0; stride *= tensor.dims[axis]) {
+    if (tensor.dims[axis] <= 1) continue;
+    int64_t factors = 0;
+    for (const StateTensor::Factor& factor : tensor.layout) {
+      if (factor.axis != static_cast<int64_t>(axis)) continue;
+      ++factors;
+      if (factor.divisor != 1 || factor.extent < tensor.dims[axis] || factor.stride != stride) return false;
+    }
+    if (factors != 1) return false;
+  }
+  return true;
+}
+
 // Walks the logical elements in row-major order. The two pointers are only written on their own side.
 void copy_state(const StateTensor& tensor, std::byte* segment, std::byte* logical, Direction direction) {
   const auto size = static_cast<size_t>(element_size(tensor.type));
   std::vector<int64_t> index(tensor.dims.size(), 0);
   const int64_t count = elements_of(tensor);
+  if (is_row_major(tensor)) {
+    std::byte* placed = segment + tensor.offset;
+    std::memcpy(direction == Direction::read ? logical : placed, direction == Direction::read ? placed : logical,
+                static_cast<size_t>(count) * size);
+    return;
+  }
   for (int64_t at = 0; at < count; ++at) {
     std::byte* placed = segment + tensor.offset + element_offset(tensor, index) * static_cast<int64_t>(size);
     std::byte* plain = logical + at * static_cast<int64_t>(size);

@@ -37,7 +37,7 @@ int64_t element_size(ElementType type);
 
 // A tensor that the caller passes in or gets back.
 struct IoTensor {
-  enum Role : uint8_t { input, target, loss, metric, output, gradient, saved };
+  enum Role : uint8_t { input, target, loss, metric, output, gradient, saved, collected };
   Role role = input;
   std::string name;
   ElementType type = ElementType::f32;
@@ -71,6 +71,8 @@ struct Entry {
   void* closure = nullptr;  // handed to `call` in its context
 };
 
+struct Measuring;  // runtime/measuring.h
+
 // Native code ready to be called, with what is needed to call it. `code` keeps it alive.
 struct Executable {
   std::string model;
@@ -79,6 +81,7 @@ struct Executable {
   int64_t state_bytes = 0, arena_bytes = 0,
           scratch_bytes = 0;  // scratch is per thread; arena is the largest of all entries
   std::shared_ptr<void> code;
+  std::shared_ptr<const Measuring> measuring;  // of metrics that entries only collect for; null where there are none
 
   const Entry* find(std::string_view name, int64_t batch) const;  // null if there is none
 };

@@ -13,14 +13,6 @@
 
 namespace nnc {
 
-// A loss or metric over a pass: the mean of the batches' values weighted by their rows, so independent of how rows
-// fell into batches.
-struct Measure {
-  std::string name;
-  double value = 0;
-  bool operator==(const Measure&) const = default;
-};
-
 // An entry at the lengths one pass over a part of the data needs.
 struct Pass {
   BatchLengths lengths;
@@ -29,21 +21,24 @@ struct Pass {
   const BoundEntry& at(int64_t step) const { return step < lengths.count ? *full : *last; }
 };
 
-// Errors: E608 where an entry is missing, E611, E650.
+// Errors: E608 where an entry is missing, or the metrics for so many rows; E611, E650.
 tl::expected<Pass, RuntimeErrors> open_pass(const Session& session, const Dataset& dataset, std::string_view name,
                                             BatchLengths lengths);
 
-// Sums over rows, in double, in the order of the batches.
+// Sums over rows, in double, in the order of the batches, and the rows that metrics need all of. Plain data.
 struct Sums {
-  std::vector<double> sums;  // per scalar of the bound entry
+  std::vector<double> sums;                // per scalar of the bound entry
+  std::vector<CollectedValues> collected;  // per collected tensor of the bound entry; for all rows of the pass
   double loss = 0;
   int64_t rows = 0;
 
+  // Makes room for a pass; nothing is allocated after it, nor in it once it was called for the same pass.
   void reset(const BoundEntry& bound);
   // Adds what the last call of the entry measured. Returns the name of the first loss that is not finite, or null.
   const std::string* add(const BoundEntry& bound);
   double mean_loss() const { return rows == 0 ? 0 : loss / static_cast<double>(rows); }
-  // `loss` first: the sum of the losses; then each loss and metric.
+  // `loss` first: the sum of the losses; then each loss and metric in the order of the model. Metrics over all rows are
+  // NaN unless the pass is complete.
   std::vector<Measure> measures(const BoundEntry& bound) const;
 };
 

@@ -155,6 +155,8 @@ tl::expected<BoundEntry, RuntimeErrors> bind_entry(const Entry& entry, const Dat
   for (size_t i = 0; i < entry.io.size(); ++i) {
     const IoTensor& tensor = entry.io[i];
     const bool measured = tensor.role == IoTensor::loss || tensor.role == IoTensor::metric;
+    if (tensor.role == IoTensor::collected)
+      bound.collected.push_back({tensor.name, tensor.type, tensor.dims, bound.io[0][i]});
     if (!measured || !tensor.dims.empty() || tensor.type != ElementType::f32) continue;
     bound.scalars.push_back({tensor.role, tensor.name, static_cast<const float*>(bound.io[0][i])});
   }

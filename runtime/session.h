@@ -11,6 +11,7 @@
 
 #include "runtime/data/dataset.h"
 #include "runtime/executable.h"
+#include "runtime/measuring.h"
 #include "runtime/memory.h"
 #include "runtime/threads.h"
 
@@ -52,6 +53,9 @@ struct BoundEntry {
   std::vector<void*> io[2];
   std::vector<Feed> feeds;
   std::vector<Scalar> scalars;
+  std::vector<CollectedTensor> collected;
+  // Set by open_pass where metrics are computed from all rows of a pass.
+  const Measuring::Function* measuring = nullptr;
 };
 
 // Inputs and targets are fed by the dataset's fields of their names; E611 where one is missing or of another type or

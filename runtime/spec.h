@@ -35,17 +35,27 @@ struct NamedSpec {
   Spec value;
 };
 
-// One field of the data: `x = …`, with the names of other fields already replaced by what they stand for.
+// One field of the data: `x = …`, with the names of other fields already replaced by what they stand for. Of
+// `a, b = …` each name is a field of its own, with the same value and its place among the results.
 struct FieldSpec {
   std::string name;
   Origin origin = 0;
   Spec value;
+  int64_t result = 0, results = 1;
 };
 
-// The `data` block. `val` and `test` are further sources, in place of a part of the split.
+// Fold `index` of `of`, from 1: its rows are for validation, those of the other folds for training.
+struct FoldSpec {
+  int64_t index = 1, of = 5;
+  Origin origin = 0;
+};
+
+// The `data` block. `val` and `test` are further sources, in place of a part of the split. With a fold, the split's
+// rows for training and validation are those of one fold of a cross-validation.
 struct DataSpec {
   std::optional<Spec> source, split, val, test;
   std::vector<FieldSpec> fields;
+  std::optional<FoldSpec> fold;
   Origin origin = 0;
 };
 

@@ -52,12 +52,13 @@ int64_t read_whole(const NamedSpec& setting, int64_t otherwise, int64_t low, int
 
 }  // namespace
 
-std::vector<std::string> train_config_names() { return {"batch", "epochs", "seed", "stop"}; }
+std::vector<std::string> train_config_names() { return {"batch", "epochs", "seed", "stop", "accumulate"}; }
 
 TrainConfig read_train_config(const std::vector<NamedSpec>& settings, ErrorList& errors) {
   TrainConfig config;
   for (const NamedSpec& setting : settings) {
     if (setting.name == "epochs") config.epochs = read_whole(setting, config.epochs, 1, INT32_MAX, errors);
+    if (setting.name == "accumulate") config.accumulate = read_whole(setting, 1, 1, INT32_MAX, errors);
     if (setting.name == "seed")
       config.seed = static_cast<uint64_t>(read_whole(setting, 0, 0, int64_t{1} << 53, errors));
     if (setting.name == "batch") read_batch(setting.value, config.batch, errors);

@@ -140,6 +140,19 @@ Value cumsum(Context& context, const CallArguments& arguments) {
   return made(context, context.build->cumsum(node, *axis), dims_of(x));
 }
 
+// For each element the sum of `w` over all smaller elements along the axis.
+Value sum_below(Context& context, const CallArguments& arguments) {
+  if (!need_tensor(context, arguments)) return poison();
+  const Tensor& x = arguments[0].tensor();
+  auto axis = axis_from(context, arguments[2], x.rank(), arguments.spans[2]);
+  auto w =
+      axis ? fitted_to(context, arguments[1], real_dtype(context, x), dims_of(x), arguments.spans[1]) : std::nullopt;
+  if (!w) return poison();
+  NodeId node = context.build->sum_below(real_node(context, x), w->node, *axis);
+  no_lowering_outside_metrics(context, node, "`sum_below`", arguments.call);
+  return made(context, node, dims_of(x));
+}
+
 }  // namespace
 
 std::span<const Builtin> reduction_functions() {
@@ -154,6 +167,7 @@ std::span<const Builtin> reduction_functions() {
       {"argmax", "x: tensor, axis: int = -1, keepdim: bool = false", arg_extremum<true>},
       {"argmin", "x: tensor, axis: int = -1, keepdim: bool = false", arg_extremum<false>},
       {"cumsum", "x: tensor, axis: int = -1", cumsum},
+      {"sum_below", "x: tensor, w, axis: int = -1", sum_below},
   };
   return table;
 }

@@ -99,7 +99,7 @@ struct PadAttr {
 struct AxisAttr {
   int64_t axis = 0;
   bool operator==(const AxisAttr&) const = default;
-};  // concat, gather, scatter_add
+};  // concat, gather, scatter_add, sum_below
 struct ReverseAttr {
   std::vector<int64_t> axes;
   bool operator==(const ReverseAttr&) const = default;

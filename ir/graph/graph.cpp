@@ -123,6 +123,10 @@ NodeId GraphBuilder::cumsum(NodeId a, int64_t axis, bool exclusive, bool reverse
   return append(Op::cumsum, {a}, CumsumAttr{axis, exclusive, reverse});
 }
 
+NodeId GraphBuilder::sum_below(NodeId x, NodeId w, int64_t axis) {
+  return append(Op::sum_below, {x, w}, AxisAttr{axis});
+}
+
 NodeId GraphBuilder::contract(NodeId a, NodeId b, std::string_view text) {
   IndexMap map;
   std::string error = parse_index_map(text, {type(a), type(b)}, map);

@@ -53,9 +53,9 @@ struct Node {
 
 // What a graph is computed for. `assign` nodes are roots by themselves.
 struct Root {
-  enum Kind : uint8_t { loss, metric, output, gradient, saved };
+  enum Kind : uint8_t { loss, metric, output, gradient, saved, collected };
   Kind kind = loss;
-  std::string name;  // losses, metrics, outputs: the user's; gradient: the state's; saved: of the value
+  std::string name;  // losses, metrics, outputs: the user's; gradient: the state's; saved, collected: of the value
   NodeId node;
 };
 
@@ -97,6 +97,16 @@ struct UpdateRule {
   Graph graph;
 };
 
+// The metrics of a function that need all rows of a pass at once (F1, AUC, exp of a mean loss): a graph over what the
+// function's `collected` roots gave, batch after batch. It is never compiled: the interpreter runs it once a pass.
+//
+//   graph evaluate of net at B=569 { %p = input "p" : f32[569] ; %y = input "y" : f32[569] ; … metric "f1" %f }
+struct Measures {
+  std::vector<std::string> names;    // losses and metrics of the function in declared order, the native ones too
+  std::vector<std::string> per_row;  // inputs that hold a value per row of the pass; the others are means over its rows
+  Graph graph;                       // name: the function's; batch: rows of the pass; roots: metrics
+};
+
 // All of one model: one set of states, functions over it. The functions of a kind at different batch lengths are
 // separate graphs.
 struct Program {
@@ -104,7 +114,12 @@ struct Program {
   std::vector<std::string> files;  // Location::file indexes this; shown in prints as given by the user
   std::vector<StateDecl> states;
   std::vector<UpdateRule> updates;  // one per trained state
+  // What happens to gradients before updates see them: a graph named like the function it belongs to ("step",
+  // "accumulate"), with inputs "gradient:NAME" and states, assigns, and a gradient root per trained state that is
+  // updated. At most one per function; none: gradients are passed on as they are.
+  std::vector<Graph> gradient_rules;
   std::vector<Graph> functions;
+  std::vector<Measures> measures;  // per function and length of a pass; empty where all metrics are native
 
   StateDecl& operator[](StateId id) { return states[id.value]; }
   const StateDecl& operator[](StateId id) const { return states[id.value]; }
@@ -158,6 +173,7 @@ class GraphBuilder {
                      int64_t extent);  // the adjoint of gather; ids ascending in row-major order
   NodeId reduce(Reduction reduction, NodeId a, std::vector<int64_t> axes);
   NodeId cumsum(NodeId a, int64_t axis, bool exclusive = false, bool reverse = false);
+  NodeId sum_below(NodeId x, NodeId w, int64_t axis);  // of w_j over all j along the axis with x_j < x_i
   NodeId contract(NodeId a, NodeId b, std::string_view map);
   NodeId contract(NodeId a, NodeId b, IndexMap map);
   NodeId window(NodeId a, WindowAttr attributes);

@@ -18,12 +18,24 @@ const ReferenceTensor& given(const std::map<Key, ReferenceTensor>& values, const
   return tensor;
 }
 
+// Per node the last one that reads it: itself if none does, and none at all where a root needs it.
+std::vector<size_t> last_uses(const Graph& graph) {
+  std::vector<size_t> last(graph.nodes.size());
+  for (size_t n = 0; n < last.size(); ++n) {
+    last[n] = n;
+    for (NodeId operand : graph.nodes[n].operands) last[operand.value] = n;
+  }
+  for (const Root& root : graph.roots) last[root.node.value] = graph.nodes.size();
+  return last;
+}
+
 }  // namespace
 
 Evaluation interpret(const Graph& graph, const std::map<std::string, ReferenceTensor>& inputs,
-                     const std::map<uint32_t, ReferenceTensor>& states) {
+                     const std::map<uint32_t, ReferenceTensor>& states, Keep keep) {
   Evaluation evaluation;
   evaluation.values.resize(graph.nodes.size());
+  const std::vector<size_t> last = last_uses(graph);
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     const Node& node = graph.nodes[n];
     ReferenceTensor& result = evaluation.values[n];
@@ -46,6 +58,11 @@ Evaluation interpret(const Graph& graph, const std::map<std::string, ReferenceTe
       NNC_CHECK(found.evaluate || node.op == Op::cotangent, "interpret: {} cannot be evaluated", found.name);
       if (found.evaluate) found.evaluate(node, operands, result);
     }
+    if (keep == Keep::all) continue;
+    for (NodeId operand : node.operands) {
+      if (last[operand.value] == n) evaluation.values[operand.value].values = {};
+    }
+    if (last[n] == n) result.values = {};
   }
   return evaluation;
 }

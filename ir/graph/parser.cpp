@@ -227,6 +227,7 @@ struct GraphReader {
                               {"metric", Root::metric},
                               {"output", Root::output},
                               {"gradient", Root::gradient},
+                              {"collected", Root::collected},
                               {"saved", Root::saved}}) {
       if (read.accept(std::string_view(word))) return root(kind);
     }
@@ -315,6 +316,18 @@ bool read_update(TokenReader& read, Program& program) {
   return true;
 }
 
+bool read_measures(TokenReader& read, Program& program) {
+  Measures& measures = program.measures.emplace_back();
+  for (std::vector<std::string>* names : {&measures.names, &measures.per_row}) {
+    while (read.token.kind == GraphToken::string) {
+      if (!read.string(names->emplace_back())) return false;
+    }
+    if (names == &measures.names && !read.expect("over")) return false;
+  }
+  read.skip_separators();
+  return read_graph(read, program, measures.graph);
+}
+
 }  // namespace
 
 std::string parse_graph(std::string_view text, Program& program, Graph& graph) {
@@ -335,6 +348,11 @@ std::string parse_program(std::string_view text, Program& program) {
       read_declarations(read, program);
     } else if (read.accept("update")) {
       read_update(read, program);
+    } else if (read.accept("gradients")) {
+      read.skip_separators();
+      read_graph(read, program, program.gradient_rules.emplace_back());
+    } else if (read.accept("measures")) {
+      read_measures(read, program);
     } else {
       read_graph(read, program, program.functions.emplace_back());
     }

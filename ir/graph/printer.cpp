@@ -12,7 +12,7 @@ namespace nnc {
 namespace {
 
 constexpr std::string_view part_names[] = {"fwd", "bwd", "upd"};
-constexpr std::string_view root_names[] = {"loss", "metric", "output", "gradient", "saved"};
+constexpr std::string_view root_names[] = {"loss", "metric", "output", "gradient", "saved", "collected"};
 
 std::string file_text(std::string_view file) {
   auto plain = [](char c) {
@@ -130,6 +130,15 @@ std::string state_text(const StateDecl& state, const Program& program) {
   return text + locations_text(state.locations, program) + "\n";
 }
 
+// measures "ce" "f1" over "p" "y"
+std::string measures_text(const Measures& measures) {
+  std::string text = "measures";
+  for (const std::string& name : measures.names) text += " " + quoted(name);
+  text += " over";
+  for (const std::string& name : measures.per_row) text += " " + quoted(name);
+  return text + "\n";
+}
+
 }  // namespace
 
 std::string print(const Graph& graph, const Program& program) { return graph_text(graph, program, ""); }
@@ -144,7 +153,9 @@ std::string print(const Program& program) {
     text +=
         fmt::format("update {}\n", quoted(known ? program[update.parameter].name : "?")) + print(update.graph, program);
   }
+  for (const Graph& rule : program.gradient_rules) text += "gradients\n" + print(rule, program);
   for (const Graph& function : program.functions) text += print(function, program);
+  for (const Measures& measures : program.measures) text += measures_text(measures) + print(measures.graph, program);
   return text;
 }
 

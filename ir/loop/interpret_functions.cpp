@@ -110,6 +110,43 @@ void run_lanes(const Step& s, Machine& m) {
 }
 
 template <class T>
+void run_column(const Step& s, Machine& m) {
+  T* r = s.result.in<T>(m);
+  const int64_t lane = s.affine.at(m);
+  const uint32_t over = s.vars[0];
+  const int64_t saved = m.vars[over];
+  T gathered[64];
+  for (int l = 0; l < s.lanes; ++l) {
+    m.vars[over] = s.ranges[0].first + l;
+    gathered[l] = s.operands[0].in<T>(m)[lane];
+  }
+  m.vars[over] = saved;
+  for (int l = 0; l < s.lanes; ++l) r[l] = gathered[l];
+}
+
+void run_pair(const Step& s, Machine& m) {
+  uint32_t* r = s.result.in<uint32_t>(m);
+  const uint16_t *a = s.operands[0].in<uint16_t>(m), *b = s.operands[1].in<uint16_t>(m);
+  const int sa = s.operands[0].lane_stride, sb = s.operands[1].lane_stride;
+  for (int l = 0; l < s.lanes; ++l) r[l] = static_cast<uint32_t>(a[l * sa]) << 16 | b[l * sb];
+}
+
+template <bool fused>
+void run_dot2(const Step& s, Machine& m) {
+  ScalarMath<fused> math;
+  float* r = s.result.in<float>(m);
+  const uint32_t *a = s.operands[0].in<uint32_t>(m), *b = s.operands[1].in<uint32_t>(m);
+  const float* c = s.operands[2].in<float>(m);
+  const int sa = s.operands[0].lane_stride, sb = s.operands[1].lane_stride, sc = s.operands[2].lane_stride;
+  const auto real = [](uint32_t bits) { return std::bit_cast<float>(bits); };
+  for (int l = 0; l < s.lanes; ++l) {
+    const uint32_t x = a[l * sa], y = b[l * sb];
+    const float upper = math.fma(real(x & 0xffff0000u), real(y & 0xffff0000u), c[l * sc]);
+    r[l] = math.fma(real(x << 16), real(y << 16), upper);
+  }
+}
+
+template <class T>
 StepFunction fold_of(Reduction reduction) {
   switch (reduction) {
     case Reduction::sum:
@@ -250,8 +287,16 @@ StepFunction lanes_function(Reduction reduction, DType dtype) {
   }
 }
 
+StepFunction column_function(DType dtype) {
+  return with_dtype(dtype, [](auto type) -> StepFunction { return run_column<Element<decltype(type)::value>>; });
+}
+
 StepFunction other_function(LoopOp op, DType dtype, bool fused) {
   switch (op) {
+    case LoopOp::pair:
+      return run_pair;
+    case LoopOp::dot2:
+      return fused ? run_dot2<true> : run_dot2<false>;
     case LoopOp::index:
       return dtype == DType::i64 ? run_index<int64_t> : run_index<int32_t>;
     case LoopOp::within:

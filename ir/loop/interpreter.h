@@ -102,6 +102,7 @@ StepFunction select_function(DType dtype);
 StepFunction copy_function(DType dtype);
 StepFunction fold_function(Reduction reduction, DType dtype);
 StepFunction lanes_function(Reduction reduction, DType dtype);
+StepFunction column_function(DType dtype);
 StepFunction other_function(LoopOp op, DType dtype, bool fused);
 // interpret_access.cpp
 StepFunction load_function(DType dtype);

@@ -130,8 +130,8 @@ struct LoopStmt {
 
   Comparison comparison = Comparison::eq;  // compare
   Reduction reduction = Reduction::sum;    // fold, lanes: sum, prod, max, min
-  VarId over;                              // fold: an unrolled index of the operand, not of the result
-  Affine affine;                           // index, within
+  VarId over;                              // fold, column: an unrolled index of the operand, not of the result
+  Affine affine;                           // index, within, column
   int64_t lane_step = 1;                   // index, within
   int64_t low = 0, high = 0;               // within, integer
   uint32_t site = 0;                       // philox

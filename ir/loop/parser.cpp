@@ -116,6 +116,8 @@ bool LoopParser::operation(LoopStmt& stmt) {
   }
   if (stmt.op == LoopOp::fold && (!reduction(stmt.reduction) || !expect("over") || !variable(stmt.over))) return false;
   if (stmt.op == LoopOp::lanes && !reduction(stmt.reduction)) return false;
+  if (stmt.op == LoopOp::column && (!affine(stmt.affine, nullptr) || !expect("over") || !variable(stmt.over)))
+    return false;
   if (stmt.op == LoopOp::index || stmt.op == LoopOp::within) {
     if (!affine(stmt.affine, nullptr) || (accept("step") && !integer(stmt.lane_step))) return false;
   }
@@ -158,7 +160,9 @@ void LoopParser::infer(const LoopStmt& stmt, LoopValue& value) const {
   }
   if (stmt.op == LoopOp::lanes) value.vector = false;
   if (stmt.op == LoopOp::compare || stmt.op == LoopOp::within) value.dtype = DType::boolean;
-  if (stmt.op == LoopOp::index || stmt.op == LoopOp::philox || stmt.op == LoopOp::integer) value.dtype = DType::i32;
+  if (stmt.op == LoopOp::index || stmt.op == LoopOp::philox || stmt.op == LoopOp::integer || stmt.op == LoopOp::pair)
+    value.dtype = DType::i32;
+  if (stmt.op == LoopOp::dot2) value.dtype = DType::f32;
   if (stmt.op == LoopOp::uniform || stmt.op == LoopOp::normal || stmt.op == LoopOp::cast) value.dtype = DType::f32;
   if (stmt.op == LoopOp::select && stmt.operands[1].value) value.dtype = kernel[stmt.operands[1].value].dtype;
   if (stmt.op == LoopOp::select && !stmt.operands[1].value) value.dtype = DType::f32;

@@ -117,6 +117,7 @@ std::string Printer::operation(const LoopStmt& stmt) const {
   if (stmt.op == LoopOp::fold)
     result += fmt::format(" {} over {}", name_of(stmt.reduction), names.vars[stmt.over.value]);
   if (stmt.op == LoopOp::lanes) result += fmt::format(" {}", name_of(stmt.reduction));
+  if (stmt.op == LoopOp::column) result += fmt::format(" {} over {}", affine(stmt.affine), names.vars[stmt.over.value]);
   if (stmt.op == LoopOp::index || stmt.op == LoopOp::within)
     result += fmt::format(" {} step {}", affine(stmt.affine), stmt.lane_step);
   if (stmt.op == LoopOp::within) result += fmt::format(" in {}..{}", stmt.low, stmt.high);

@@ -79,6 +79,8 @@ DType Resolver::literal_dtype(const LoopStmt& stmt, size_t position) const {
   const DType dtype = kernel[stmt.value].dtype;
   if (stmt.op == LoopOp::select) return position == 0 ? DType::boolean : dtype;
   if (stmt.op == LoopOp::philox) return position == 0 ? DType::i32 : DType::i64;
+  if (stmt.op == LoopOp::pair) return DType::bf16;
+  if (stmt.op == LoopOp::dot2) return position < 2 ? DType::i32 : DType::f32;
   if (stmt.op == LoopOp::uniform || stmt.op == LoopOp::normal || stmt.op == LoopOp::integer) return DType::i32;
   for (const LoopOperand& other : stmt.operands) {
     if (other.value) return kernel[other.value].dtype;
@@ -102,6 +104,8 @@ StepFunction Resolver::function(const LoopStmt& stmt, DType dtype) const {
       return fold_function(stmt.reduction, dtype);
     case LoopOp::lanes:
       return lanes_function(stmt.reduction, dtype);
+    case LoopOp::column:
+      return column_function(dtype);
     default:
       break;
   }
@@ -117,7 +121,7 @@ void Resolver::operation(const LoopStmt& stmt, Step& step) {
   step.affine = sum(stmt.affine);
   for (size_t k = 0; k < stmt.operands.size(); ++k)
     step.operands.push_back(operand(stmt.operands[k], literal_dtype(stmt, k)));
-  if (stmt.op == LoopOp::fold) {
+  if (stmt.op == LoopOp::fold || stmt.op == LoopOp::column) {
     step.vars = {stmt.over.value};
     step.ranges = {{kernel[stmt.over].begin, kernel[stmt.over].end}};
   }

@@ -93,7 +93,8 @@ void Walk::fold(const LoopStmt& stmt) {
 
 void Walk::uses(const LoopStmt& stmt) {
   const bool operates = stmt.kind == LoopStmt::define || stmt.kind == LoopStmt::assign;
-  const VarId folded = operates && stmt.op == LoopOp::fold ? stmt.over : VarId();
+  const bool folds = stmt.op == LoopOp::fold || stmt.op == LoopOp::column;
+  const VarId folded = operates && folds ? stmt.over : VarId();
   if (operates || stmt.kind == LoopStmt::store) {
     for (const LoopOperand& operand : stmt.operands) {
       if (operand.value) use(operand.value, stmt, folded);

@@ -101,13 +101,14 @@ void IdChecker::statement(const LoopStmt& stmt, int depth) {
   if (has_access) access(stmt, who);
   const bool operates = stmt.kind == LoopStmt::define || stmt.kind == LoopStmt::assign;
   if (operates) {
-    require(static_cast<size_t>(stmt.op) <= static_cast<size_t>(LoopOp::integer), who, "an unknown operation");
-    if (static_cast<size_t>(stmt.op) > static_cast<size_t>(LoopOp::integer)) return;
+    require(static_cast<size_t>(stmt.op) <= static_cast<size_t>(LoopOp::dot2), who, "an unknown operation");
+    if (static_cast<size_t>(stmt.op) > static_cast<size_t>(LoopOp::dot2)) return;
     require(static_cast<int>(stmt.operands.size()) == arity_of(stmt.op), who,
             fmt::format("{} takes {} operands", name_of(stmt.op), arity_of(stmt.op)));
     affine(stmt.affine, who);
     require(moderate(stmt.lane_step) && moderate(stmt.low) && moderate(stmt.high), who, "a bound is out of proportion");
-    require(stmt.op != LoopOp::fold || known(stmt.over), who, "a fold over an unknown variable");
+    require((stmt.op != LoopOp::fold && stmt.op != LoopOp::column) || known(stmt.over), who,
+            fmt::format("a {} over an unknown variable", name_of(stmt.op)));
   }
   require(stmt.kind != LoopStmt::store || stmt.operands.size() == 1, who, "a store takes one operand");
   for (const LoopOperand& operand : stmt.operands)

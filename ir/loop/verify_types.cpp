@@ -29,6 +29,7 @@ struct TypeChecker {
   void vectors();
   void operation();
   void reduction();
+  void column();
   void arithmetic();
   void access();
 };
@@ -93,6 +94,23 @@ void TypeChecker::reduction() {
     checker.report(who, "L7", fmt::format("a fold over {}, which is not unrolled", checker.kernel[stmt.over].name));
 }
 
+void TypeChecker::column() {
+  const Kernel& kernel = checker.kernel;
+  require(value(0) != nullptr && value(0)->vector && result().vector, "column takes vectors and gives one");
+  operand_is(0, result().dtype);
+  const LoopVar& over = kernel[stmt.over];
+  if (over.kind != LoopVar::unroll || over.end - over.begin != kernel.target.lanes)
+    checker.report(who, "L7", fmt::format("a column over {}, which does not number the lanes", over.name));
+  int64_t least = stmt.affine.constant, greatest = stmt.affine.constant;
+  for (const auto& [var, coefficient] : stmt.affine.terms) {
+    const LoopVar& info = kernel[var];
+    if (info.kind != LoopVar::unroll) checker.report(who, "L7", fmt::format("column {} is not unrolled", info.name));
+    least += coefficient * (coefficient > 0 ? info.begin : info.end - 1);
+    greatest += coefficient * (coefficient > 0 ? info.end - 1 : info.begin);
+  }
+  if (least < 0 || greatest >= kernel.target.lanes) checker.report(who, "L7", "a column beyond the lanes");
+}
+
 void TypeChecker::arithmetic() {
   const DType dtype = result().dtype;
   require(dtype != DType::boolean && dtype != DType::bf16, fmt::format("{} of {}", name_of(stmt.op), name_of(dtype)));
@@ -136,6 +154,20 @@ void TypeChecker::operation() {
     case LoopOp::fold:
     case LoopOp::lanes:
       reduction();
+      break;
+    case LoopOp::column:
+      column();
+      break;
+    case LoopOp::pair:
+      result_is(DType::i32);
+      operand_is(0, DType::bf16);
+      operand_is(1, DType::bf16);
+      break;
+    case LoopOp::dot2:
+      result_is(DType::f32);
+      operand_is(0, DType::i32);
+      operand_is(1, DType::i32);
+      operand_is(2, DType::f32);
       break;
     case LoopOp::philox:
       result_is(DType::i32);

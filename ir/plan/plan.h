@@ -46,7 +46,11 @@ struct Storage {
   bool mirror = false;  // state: a copy in another layout, written with its home
   TensorType type;
   Layout layout;
-  bool zero = false;   // what the layout pads holds zeros
+  bool zero = false;  // what the layout pads holds zeros
+  // A copy of `value` made for products alone (see Region::pack). With a pair axis, elements 2k and 2k + 1 along it
+  // share the 32 bits of element k as bf16, the even one in the upper half.
+  bool packed = false;
+  int64_t pair_axis = -1;
   int64_t offset = 0;  // state, arena: bytes into the segment; io: position in Plan::io
   int64_t bytes = 0;
   int64_t first_phase = 0, last_phase = 0;  // arena: the phases in which it is alive
@@ -72,6 +76,9 @@ struct Tiling {
   int64_t panels = 1;
   int64_t row_axis = -1;  // -1: none
   int64_t rows = 1;       // most rows of a tile
+  // What follows a product is computed a tile late, between the steps of the next tile's product; an item of the grid
+  // is then a strip of tiles.
+  bool deferred = false;
 };
 
 struct Region;
@@ -80,7 +87,7 @@ using RegionId = Id<Region>;
 // Nodes that one kernel computes. Members stand at one of two positions: `full` (shape = domain) or `row`
 // (shape = domain without its last axis: results of reductions along it and what follows from them).
 struct Region {
-  enum Kind : uint8_t { map, reduce, contract, scatter, cumsum };
+  enum Kind : uint8_t { map, reduce, contract, scatter, cumsum, pack };
   Kind kind = map;
   std::string name;
   NodeId anchor;  // reduce (over other than the last axis), contract, scatter, cumsum

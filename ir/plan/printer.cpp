@@ -42,7 +42,8 @@ std::string storage_line(const Plan& plan, const Names& names, StorageId id) {
       line += fmt::format("\"{}\" {} ", storage.name, storage.mirror ? "mirror" : "home");
       break;
     case Storage::arena:
-      line += names[storage.value.value] + " ";
+      line += names[storage.value.value] + (storage.packed ? " packed " : " ");
+      if (storage.pair_axis >= 0) line += fmt::format("pairs d{} ", storage.pair_axis);
       break;
     case Storage::io:
       line += fmt::format("\"{}\" {} ", storage.name, names[storage.value.value]);
@@ -56,7 +57,7 @@ std::string storage_line(const Plan& plan, const Names& names, StorageId id) {
 }
 
 std::string region_line(const Plan& plan, const Names& names, RegionId id) {
-  static constexpr std::string_view kKinds[] = {"map", "reduce", "contract", "scatter", "cumsum"};
+  static constexpr std::string_view kKinds[] = {"map", "reduce", "contract", "scatter", "cumsum", "pack"};
   const Region& region = plan[id];
   std::string line = fmt::format("    r{} {} {}", id.value, region.name, kKinds[region.kind]);
   if (region.anchor) line += " " + names[region.anchor.value];

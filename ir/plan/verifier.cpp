@@ -100,7 +100,9 @@ class Verifier {
         if (at != region_of.end() && at->second != RegionId(r) && !reads_value(plan_.regions[r], output.value)) {
           fail(name(RegionId(r)), "P1: stores %{}, which r{} computes", output.value.value, at->second.value);
         }
-        if (plan_.graph.type(output.value).dims != plan_[output.storage].type.dims) {
+        Dims dims = plan_[output.storage].type.dims;
+        if (plan_[output.storage].pair_axis >= 0) dims[plan_[output.storage].pair_axis] *= 2;
+        if (plan_.graph.type(output.value).dims != dims) {
           fail(name(RegionId(r)), "P1: stores %{} into {} of another shape", output.value.value, name(output.storage));
         }
       }

@@ -102,6 +102,7 @@ LoopOperand KernelWriter::define(LoopOp op, DType dtype, bool vector, std::vecto
                                  LoopStmt patch) {
   std::vector<VarId> family;
   for (const LoopOperand& operand : operands) collect_family(operand, family);
+  if (op == LoopOp::fold || op == LoopOp::column) std::erase(family, patch.over);
   collect_family(patch.affine, family);
   patch.kind = LoopStmt::define;
   patch.op = op;
@@ -155,6 +156,15 @@ void KernelWriter::store(Access access, LoopOperand value) {
   stmt.kind = LoopStmt::store;
   stmt.access = std::move(access);
   stmt.operands = {value};
+  append(std::move(stmt), std::move(family));
+}
+
+void KernelWriter::prefetch(Access access) {
+  std::vector<VarId> family;
+  collect_family(access, family);
+  LoopStmt stmt;
+  stmt.kind = LoopStmt::prefetch;
+  stmt.access = std::move(access);
   append(std::move(stmt), std::move(family));
 }
 

@@ -38,6 +38,7 @@ class KernelWriter {
   void assign(ValueId var, LoopOp op, std::vector<LoopOperand> operands, LoopStmt patch = {});
   LoopOperand load(Access access, DType dtype, bool vector);
   void store(Access access, LoopOperand value);
+  void prefetch(Access access);
 
   bool is_vector(const LoopOperand& operand) const { return operand.value && kernel_[operand.value].vector; }
   static LoopOperand literal(double value) { return {{}, value}; }

@@ -16,61 +16,6 @@ void RegionLowering::lower_map() {
        [&](Indices at) { compute_members(at, [&](const Indices& here, const Body& body) { for_lanes(here, body); }); });
 }
 
-void RegionLowering::lower_contract() {
-  const Node& node = graph_[region_.anchor];
-  const IndexMap& map = node.as<ContractAttr>().map;
-  walk({.panels_outside = true, .unroll_rows = true}, [&](Indices at) {
-    for_lanes(at, [&](Indices point) {
-      std::vector<VarId> family;
-      for (const AxisIndex& index : point) {
-        for (const auto& term : index.affine.terms) {
-          if (writer_.kernel()[term.first].kind == LoopVar::unroll) family.push_back(term.first);
-        }
-      }
-      writer_.set_locations(node.locations);
-      const ValueId sum =
-          writer_.define_var(node.type.dtype, region_.tiling.lane_axis >= 0, family, KernelWriter::literal(0));
-      std::vector<AxisIndex> index(map.names.size());
-      std::vector<int> summed;
-      for (size_t k = 0; k < map.names.size(); ++k) {
-        const auto in_result = std::find(map.result.begin(), map.result.end(), static_cast<int>(k));
-        if (in_result == map.result.end()) {
-          summed.push_back(static_cast<int>(k));
-        } else {
-          index[k] = point[in_result - map.result.begin()];
-        }
-      }
-      for (int k : summed) {
-        const VarId var = writer_.add_var(LoopVar::loop, map.names[k], 0, map.extents[k]);
-        writer_.open_loop(var, k == summed.back() ? std::min(kUnroll, map.extents[k]) : 1);
-        index[k].affine = Affine::of(var);
-      }
-      std::vector<LoopOperand> operands;
-      for (size_t k = 0; k < 2; ++k) {
-        Indices there;
-        ValueId mask;
-        for (size_t axis = 0; axis < map.operands[k].size(); ++axis) {
-          const IndexTerm& term = map.operands[k][axis];
-          NNC_CHECK(term.divisor == 1, "a contract with divided indices reached the loops");
-          AxisIndex sum_of_terms;
-          sum_of_terms.affine.constant = term.offset;
-          for (const auto& [i, coefficient] : term.terms) sum_of_terms = sum_of_terms + index[i] * coefficient;
-          const int64_t extent = graph_.type(node.operands[k]).dims[axis];
-          if (!term.is_plain()) mask = both(mask, within(sum_of_terms, 0, extent).value);
-          there.push_back(sum_of_terms);
-        }
-        operands.push_back(evaluate(node.operands[k], there, mask));
-      }
-      writer_.set_locations(node.locations);
-      operands.push_back({sum, 0});
-      writer_.assign(sum, LoopOp::fma, std::move(operands));
-      for (size_t k = 0; k < summed.size(); ++k) writer_.close();
-      set(region_.anchor, point, {sum, 0});
-      compute_members(point, [&](const Indices&, const Body& body) { body(point); });
-    });
-  });
-}
-
 void RegionLowering::lower_reduce() {
   const Node& node = graph_[region_.anchor];
   const ReduceAttr& reduce = node.as<ReduceAttr>();

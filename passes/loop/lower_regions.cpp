@@ -57,7 +57,10 @@ std::vector<LoweredKernel> RegionLowering::run() {
       lower_map();
       break;
     case Region::contract:
-      lower_contract();
+      region_.tiling.deferred ? lower_deferred() : lower_contract();
+      break;
+    case Region::pack:
+      lower_pack();
       break;
     case Region::reduce:
       lower_reduce();
@@ -81,6 +84,7 @@ LoweredKernel RegionLowering::finish(const std::string& suffix) {
     lowered.kernel.buffers[b].mode = loaded && stored ? LoopBuffer::inout : stored ? LoopBuffer::out : LoopBuffer::in;
   }
   lowered.bindings = bindings_;
+  lowered.scratch_bytes = scratch_bytes_;
   return lowered;
 }
 
@@ -90,6 +94,7 @@ void RegionLowering::restart() {
   buffers_.clear();
   bindings_.clear();
   used_.clear();
+  scratch_bytes_ = 0;
 }
 
 double count_flops(const Graph& graph) {
@@ -123,6 +128,7 @@ void lower_regions(const Plan& plan, const std::vector<Role>& roles, LoopModule&
     for (RegionId id : phase.regions) {
       for (LoweredKernel& lowered : RegionLowering(plan, plan[id], roles, needs).run()) {
         if (!needs.empty()) continue;
+        module.scratch_bytes = std::max(module.scratch_bytes, lowered.scratch_bytes);
         std::string name = std::exchange(lowered.kernel.name, "k");
         const auto [at, is_new] = kernels.by_text.emplace(print(lowered.kernel), KernelId(module.kernels.size()));
         if (is_new) {

@@ -3,14 +3,6 @@
 #include "passes/loop/region_lowering.h"
 
 namespace nnc {
-namespace {
-
-// `count` equal tiles of `extent` elements: the first extent % count have one more. Each class is a run of tiles of one
-// size.
-struct TileClass {
-  int64_t first, last, size, offset;  // tiles [first, last) start at size * tile + offset
-};
-
 std::vector<TileClass> tile_classes(int64_t extent, int64_t count) {
   const int64_t base = extent / count, extra = extent % count;
   std::vector<TileClass> classes;
@@ -18,8 +10,6 @@ std::vector<TileClass> tile_classes(int64_t extent, int64_t count) {
   if (base > 0 && extra < count) classes.push_back({extra, count, base, extra});
   return classes;
 }
-
-}  // namespace
 
 AxisIndex RegionLowering::lanes_of_panel(const Affine& panel) {
   AxisIndex index;

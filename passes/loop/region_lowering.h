@@ -12,10 +12,18 @@
 
 namespace nnc {
 
+// `count` equal tiles of `extent` elements: the first extent % count have one more. Each class is a run of tiles of one
+// size.
+struct TileClass {
+  int64_t first, last, size, offset;  // tiles [first, last) start at size * tile + offset
+};
+std::vector<TileClass> tile_classes(int64_t extent, int64_t count);
+
 // What a region becomes: usually one kernel, called with these buffers.
 struct LoweredKernel {
   Kernel kernel;
   std::vector<BufferBinding> bindings;
+  int64_t scratch_bytes = 0;  // that it needs of each thread
 };
 
 class RegionLowering {
@@ -76,10 +84,27 @@ class RegionLowering {
   // One a kind.
   void lower_map();
   void lower_contract();
+  void lower_deferred();
+  void lower_pack();
   void lower_reduce();
   void lower_argmax();
   void lower_cumsum();
   std::vector<LoweredKernel> lower_scatter();
+
+  // lower_contract.cpp: the product at a point. `between`, if given, is called in a loop of `pieces` turns, each turn
+  // after its share of the products; it gets the turn.
+  struct Interleaved {
+    int64_t pieces = 0;
+    std::function<void(VarId)> between;
+  };
+  ValueId product(const Indices& point, const Interleaved& interleaved);
+  void multiply_add(ValueId sum, const std::vector<AxisIndex>& index);
+  StorageId pairs_of(size_t operand) const;
+
+  // lower_pack.cpp
+  void pack_rows(NodeId source, int64_t lanes);
+  void pack_columns(NodeId source, int64_t lanes, const Layout& lies);
+  void store_packed(const Indices& to, LoopOperand even, LoopOperand odd, ValueId mask);
 
   LoweredKernel finish(const std::string& suffix = "");
   void restart();
@@ -96,6 +121,7 @@ class RegionLowering {
   std::map<std::pair<StorageId, Dims>, BufferId> buffers_;
   std::vector<BufferBinding> bindings_;
   std::vector<std::pair<bool, bool>> used_;  // per buffer: loaded, stored
+  int64_t scratch_bytes_ = 0;
 };
 
 // The neutral element of a reduction in `dtype`.

@@ -52,14 +52,16 @@ void collect_wishes(const Graph& graph, std::vector<Wishes>& wishes) {
   const std::vector<bool> viewed = viewed_nodes(graph);
   for (const Node& user : graph.nodes) {
     for (size_t k = 0; k < user.operands.size(); ++k) {
-      const Node& read = graph[user.operands[k]];
+      // A product of bf16 reads a copy, which is made fastest from panels along the same lanes.
+      const bool rounded = user.op == Op::contract && graph[user.operands[k]].op == Op::cast;
+      const Node& read = graph[rounded ? graph[user.operands[k]].operands[0] : user.operands[k]];
       if (read.op != Op::state) continue;
       Wishes& wish = wishes[read.as<StateAttr>().state.value];
       wish.dense = wish.dense || viewed[user.operands[k].value];
       const OpKind kind = definition(user.op).kind;
       const bool elementwise = (kind == OpKind::map || kind == OpKind::effect) && user.type.dims == read.type.dims;
       const int64_t axis = user.op == Op::contract ? vector_axis(graph, user, k) : -1;
-      if (axis >= 0 && read.type.dtype == DType::f32) {
+      if (axis >= 0 && read.type.dtype == DType::f32 && read.type.dims[axis] > 1) {
         wish.add_panels(axis);
       } else if (!elementwise) {
         wish.plain = true;
@@ -83,6 +85,12 @@ Panels panels_of(int64_t extent, const Target& target) {
 StateLayouts choose_layouts(const Program& program, const Target& target, bool packed, const LayoutNeeds& needs) {
   std::vector<Wishes> wishes(program.states.size());
   for (const Graph& graph : program.functions) collect_wishes(graph, wishes);
+  for (size_t s = 0; s < program.states.size(); ++s) {
+    // Rows serve whoever reads along them.
+    const int64_t last = program.states[s].type.rank() - 1;
+    if (wishes[s].plain && !wishes[s].panel_axes.empty() && wishes[s].panel_axes[0] == last)
+      wishes[s].panel_axes.clear();
+  }
   if (!packed) {
     for (Wishes& wish : wishes) wish.panel_axes.clear();
   } else {
@@ -105,9 +113,7 @@ StateLayouts choose_layouts(const Program& program, const Target& target, bool p
     if (in_panels) {
       const int64_t axis = wishes[s].panel_axes[0];
       entry.home = panel_layout(type.dims, axis, panels_of(type.dims[axis], target).width);
-      if (wishes[s].panel_axes.size() > 1 || wishes[s].plain || wishes[s].dense ||
-          needs.plain_mirror.contains(StateId(s)))
-        entry.mirrors.push_back(plain);
+      if (wishes[s].plain || wishes[s].dense || needs.plain_mirror.contains(StateId(s))) entry.mirrors.push_back(plain);
     } else {
       entry.home = plain;
     }

@@ -15,7 +15,9 @@ Panels panels_of(int64_t extent, const Target& target);
 
 // Purpose: weights are kept in the layout that their products read, others row-major, padded to whole vectors.
 //   "fc1.weight" [512,784] read by "b i, o i -> b o"  =>  home [o/64, i, o%64]
-//   also read by "b o, o i -> b i"                    =>  mirror [o, i]
+//   also read by "b o, o i -> b i"                    =>  nothing more: that product gets a copy (pack_operands)
+//   also read otherwise, across its panels            =>  mirror [o, i]
+// A matrix of one output is kept in rows: a product with it computes scalars.
 // Ensures: a layout follows from shape, dtype, target and the kinds of readers, never from a batch length, so all
 // functions of the program agree. `packed` false: everything row-major. `needs`: what lowering found to be missing, see
 // lower_regions.

@@ -9,6 +9,8 @@ namespace nnc {
 namespace {
 
 constexpr size_t kMostMembers = 96;
+constexpr int64_t kShortestSum = 16;  // steps of a product that what follows the product before can hide behind
+constexpr int64_t kStripTiles = 16;   // tiles of a strip, about
 
 Dims without_last(Dims dims) {
   dims.pop_back();
@@ -24,6 +26,30 @@ bool reduces_rows(const Graph& graph, const Node& node) {
 }
 
 int64_t tile_rows(const Target&) { return 6; }
+
+// The item of a deferred product is a strip of tiles; all tiles of one size, and all strips, where that can be had.
+void defer(Region& region, const Target& target) {
+  Tiling& tiling = region.tiling;
+  Grid::Axis& axis = region.grid.axes.back();
+  const int64_t accumulators = target.registers >= 32 ? 24 : 12;
+  const int64_t most = std::clamp<int64_t>(accumulators / tiling.vectors, 1, 12);
+  tiling.deferred = true;
+  tiling.rows = std::min(most, axis.extent);
+  for (int64_t rows = tiling.rows; 3 * rows >= 2 * most; --rows) {
+    if (axis.extent % rows == 0) {
+      tiling.rows = rows;
+      break;
+    }
+  }
+  const int64_t tiles = (axis.extent + tiling.rows - 1) / tiling.rows;
+  axis.count = std::max<int64_t>(1, (tiles + kStripTiles / 2) / kStripTiles);
+  for (int64_t count = (tiles + 23) / 24; count * 8 <= tiles; ++count) {
+    if (axis.extent % (count * tiling.rows) == 0 && 2 * tiles >= count * kStripTiles) {
+      axis.count = count;
+      break;
+    }
+  }
+}
 
 // True if no item holds a whole row.
 bool cuts_lanes(const Region& region) {
@@ -101,6 +127,8 @@ class RegionFormer {
     region.kind = kind;
     region.anchor = id;
     region.domain = domain;
+    // Of a row of one element, vectors would be empty but for one lane.
+    if (kind == Region::contract && lane_axis >= 0 && domain[lane_axis] == 1) lane_axis = -1;
     choose_tiling(region, lane_axis, plan_.target);
     const auto& axes = region.grid.axes;
     const bool along_grid = kind == Region::cumsum && !axes.empty() && axes[0].axis == graph_[id].as<CumsumAttr>().axis;
@@ -174,6 +202,22 @@ class RegionFormer {
     }
     if (label.empty()) label = name_of(graph_[region.members.front()].op);
     region.name = label;
+    if (fuse_ && worth_deferring(region)) defer(region, plan_.target);
+  }
+
+  // A sum long enough to hide square roots and divisions that follow it, in a region that no other follows row by row.
+  bool worth_deferring(const Region& region) const {
+    if (region.kind != Region::contract || region.domain.size() != 2 || region.tiling.lane_axis != 0) return false;
+    const IndexMap& map = graph_[region.anchor].as<ContractAttr>().map;
+    if (map.names.size() != 3 || region.grid.axes.size() != 2) return false;
+    int64_t steps = 1;
+    for (int64_t extent : map.extents) steps *= std::max<int64_t>(1, extent);
+    steps /= std::max<int64_t>(1, region.domain[0] * region.domain[1]);
+    const bool slow = std::any_of(region.members.begin(), region.members.end(), [&](NodeId member) {
+      const Op op = graph_[member].op;
+      return op == Op::div || op == Op::sqrt || op == Op::rsqrt;
+    });
+    return slow && steps >= kShortestSum;
   }
 
   Plan& plan_;

@@ -17,17 +17,33 @@ bool is_last_axis_reduce(const Graph& graph, const Node& node) {
          node.as<ReduceAttr>().axes == std::vector<int64_t>{graph.type(node.operands[0]).rank() - 1};
 }
 
+// Casts to bf16 that products alone read: they are made while the operand is copied for the product.
+std::vector<bool> rounded_operands(const Graph& graph) {
+  std::vector<bool> rounds(graph.nodes.size(), false);
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    const Node& node = graph.nodes[n];
+    rounds[n] = node.op == Op::cast && node.type.dtype == DType::bf16 &&
+                graph.type(node.operands[0]).dtype == DType::f32 && graph[node.operands[0]].op != Op::constant;
+    if (node.op == Op::contract) continue;
+    for (NodeId operand : node.operands) rounds[operand.value] = false;
+  }
+  for (const Root& root : graph.roots) rounds[root.node.value] = false;
+  return rounds;
+}
+
 // Nodes that someone can only read from memory, whatever they are.
 std::vector<bool> read_from_memory(const Graph& graph) {
   std::vector<bool> pinned(graph.nodes.size(), false);
   for (const Root& root : graph.roots) pinned[root.node.value] = true;
+  const std::vector<bool> rounds_operand = rounded_operands(graph);
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     const Node& node = graph.nodes[n];
     for (size_t k = 0; k < node.operands.size(); ++k) {
       const Op source = graph[node.operands[k]].op;
-      const bool by_index = reads_by_index_only(source) || source == Op::constant;
-      if (node.op == Op::assign || (node.op == Op::gather && k == 0) || is_view(graph, NodeId(n)) ||
-          (node.op == Op::contract && !by_index)) {
+      const bool by_index =
+          reads_by_index_only(source) || source == Op::constant || rounds_operand[node.operands[k].value];
+      if (rounds_operand[n] || node.op == Op::assign || (node.op == Op::gather && k == 0) ||
+          is_view(graph, NodeId(n)) || (node.op == Op::contract && !by_index)) {
         pinned[node.operands[k].value] = true;
       }
     }
@@ -39,7 +55,7 @@ std::vector<bool> read_from_memory(const Graph& graph) {
 
 std::vector<Role> node_roles(const Graph& graph, bool fuse) {
   const auto users = users_of(graph);
-  const std::vector<bool> pinned = read_from_memory(graph);
+  const std::vector<bool> pinned = read_from_memory(graph), rounds_operand = rounded_operands(graph);
   std::vector<Role> roles(graph.nodes.size(), Role::member);
   std::vector<int> depth(graph.nodes.size(), 0);
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
@@ -62,6 +78,7 @@ std::vector<Role> node_roles(const Graph& graph, bool fuse) {
         });
         inlined = read_by_maps && (users[n].size() == 1 || only_leaves);
       }
+      inlined = inlined || rounds_operand[n];
     }
     if (!inlined) continue;
     roles[n] = Role::inlined;

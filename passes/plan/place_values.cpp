@@ -6,6 +6,7 @@
 
 #include "ir/check.h"
 #include "ir/ops/op.h"
+#include "passes/plan/pack_operands.h"
 
 namespace nnc {
 namespace {
@@ -51,7 +52,7 @@ Layout arena_layout(const TensorType& type, bool dense) {
 class Placer {
  public:
   Placer(Plan& plan, const StateLayouts& layouts, const std::vector<Role>& roles)
-      : plan_(plan), graph_(plan.graph), roles_(roles) {
+      : plan_(plan), graph_(plan.graph), layouts_(layouts), roles_(roles) {
     add_states(plan, layouts, state_storages_);
     region_of_.resize(graph_.nodes.size());
     io_.resize(graph_.nodes.size());
@@ -66,6 +67,8 @@ class Placer {
     collect_facts();
     add_inputs();
     add_arena();
+    const size_t regions = plan_.regions.size();
+    for (size_t r = 0; r < regions; ++r) add_packed(plan_.regions[r].anchor);
     for (size_t r = 0; r < plan_.regions.size(); ++r) add_reads(RegionId(r));
     add_roots();
     add_assigns();
@@ -165,15 +168,56 @@ class Placer {
     return arena_[value.value];
   }
 
+  // Copies of the operands of a contract; products that want the same share one.
+  void add_packed(NodeId contract) {
+    if (!contract || graph_[contract].op != Op::contract) return;
+    for (size_t k = 0; k < 2; ++k) {
+      const auto form = packed_form(plan_, layouts_, roles_, contract, k);
+      if (!form) continue;
+      auto known =
+          std::find_if(packed_.begin(), packed_.end(), [&](const auto& other) { return other.first == *form; });
+      if (known == packed_.end()) {
+        Storage storage;
+        storage.value = form->value;
+        storage.name = graph_[form->value].label;
+        storage.type = form->type;
+        storage.layout = form->layout;
+        storage.packed = storage.zero = true;
+        storage.pair_axis = form->pair_axis;
+        const StorageId to = add(std::move(storage));
+        const NodeId source = packed_source(graph_, roles_, form->value);
+        const StorageId lies = io_[source.value] ? io_[source.value]
+                               : graph_[source].op == Op::state
+                                   ? state_storages_[graph_[source].as<StateAttr>().state.value][0]
+                                   : arena_[source.value];
+        NNC_CHECK(lies, "a packed operand that is not stored");
+        plan_.regions.push_back(pack_region(plan_, *form, to, lies));
+        packed_.emplace_back(*form, to);
+        known = packed_.end() - 1;
+      }
+      packed_of_[{contract, k}] = known->second;
+    }
+  }
+
   void add_reads(RegionId id) {
+    if (plan_[id].kind == Region::pack) return;
     std::map<StorageId, bool> reads;  // storage -> item-local so far
     const auto read = [&](StorageId storage, bool local) {
       const auto [at, is_new] = reads.emplace(storage, local);
       if (!is_new) at->second = at->second && local;
     };
     for (NodeId member : plan_[id].members) {
+      for (size_t k = 0; k < 2; ++k) {
+        if (const auto copy = packed_of_.find({member, k}); copy != packed_of_.end()) read(copy->second, false);
+      }
+      const Node& node = graph_[member];
+      const bool all_packed = packed_of_.contains({member, 0}) && packed_of_.contains({member, 1});
+      if (all_packed) continue;
       each_read(member, [&](NodeId source, const Indices& at) {
         if (region_of_[source.value] == id) return;
+        const bool copied = (packed_of_.contains({member, 0}) && source == node.operands[0]) ||
+                            (packed_of_.contains({member, 1}) && source == node.operands[1]);
+        if (copied && node.operands[0] != node.operands[1]) return;
         if (io_[source.value]) return read(io_[source.value], false);
         if (graph_[source].op == Op::state) {
           for (StorageId storage : state_storages_[graph_[source].as<StateAttr>().state.value]) read(storage, false);
@@ -294,7 +338,10 @@ class Placer {
 
   Plan& plan_;
   const Graph& graph_;
+  const StateLayouts& layouts_;
   const std::vector<Role>& roles_;
+  std::vector<std::pair<PackedForm, StorageId>> packed_;
+  std::map<std::pair<NodeId, size_t>, StorageId> packed_of_;  // by contract and operand
   std::vector<std::vector<StorageId>> state_storages_;
   std::vector<RegionId> region_of_;
   std::vector<StorageId> io_, arena_;

@@ -121,6 +121,26 @@ std::vector<std::string> Arguments::texts(std::string_view name) {
   return out;
 }
 
+std::vector<double> Arguments::numbers(std::string_view name) {
+  const Spec* value = find(name);
+  std::vector<double> out;
+  if (value == nullptr) return out;
+  auto take = [&](const Spec& item) {
+    if (item.kind == Spec::Kind::number && std::isfinite(item.number)) {
+      out.push_back(item.number);
+    } else {
+      errors_.add(ErrorCode::E607, item.origin,
+                  fmt::format("`{}` of `{}` holds finite numbers, found {}", name, call_.text, describe(item)));
+    }
+  };
+  if (value->kind != Spec::Kind::list) {
+    take(*value);
+  } else {
+    for (const Spec& item : value->items) take(item);
+  }
+  return out;
+}
+
 bool Arguments::require(std::string_view name) {
   if (has(name)) return true;
   errors_.add(ErrorCode::E607, call_.origin, fmt::format("`{}` needs `{} = …`", call_.text, name));

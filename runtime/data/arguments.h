@@ -30,6 +30,8 @@ class Arguments {
   std::string choice(std::string_view name, std::string otherwise, std::vector<std::string> choices);
   // Strings; numbers become their shortest text. A single value counts as a list of one.
   std::vector<std::string> texts(std::string_view name);
+  // Finite numbers; a single one counts as a list of one.
+  std::vector<double> numbers(std::string_view name);
   // An existing argument that must be there: E607 if it is not.
   bool require(std::string_view name);
 

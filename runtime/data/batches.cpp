@@ -39,6 +39,13 @@ void gather_rows(const DataField& field, std::span<const uint32_t> rows, void* i
   const auto bytes = static_cast<size_t>(field.row_bytes);
   const std::byte* from = field.values.data();
   auto* out = static_cast<std::byte*>(into);
+  if (!field.starts.empty()) {
+    for (uint32_t row : rows) {
+      std::memcpy(out, field.row(row), bytes);
+      out += bytes;
+    }
+    return;
+  }
   if (bytes == 4) {
     for (uint32_t row : rows) {
       std::memcpy(out, from + size_t{row} * 4, 4);

@@ -80,4 +80,30 @@ tl::expected<int64_t, RuntimeError> ByteSource::read(std::span<char> into) {
   return static_cast<int64_t>(filled);
 }
 
+tl::expected<std::string, RuntimeError> read_whole_file(const std::string& path, Origin origin, int64_t limit) {
+  auto source = ByteSource::open(path, origin);
+  if (!source) return tl::unexpected(source.error());
+  std::string content;
+  constexpr int64_t block = int64_t{1} << 22;
+  for (;;) {
+    const auto filled = static_cast<int64_t>(content.size());
+    // One byte more than a plain file has, so that a single read sees its end.
+    int64_t wanted =
+        std::min(source->compressed() || filled > 0 ? block : source->file_bytes() + 1, limit + 1 - filled);
+    content.resize(static_cast<size_t>(filled + wanted));
+    auto got = source->read(std::span<char>(content).subspan(static_cast<size_t>(filled)));
+    if (!got) return tl::unexpected(got.error());
+    content.resize(static_cast<size_t>(filled + *got));
+    if (static_cast<int64_t>(content.size()) > limit) {
+      RuntimeError error;
+      error.code = ErrorCode::E604;
+      error.origin = origin;
+      error.file = path;
+      error.message = fmt::format("cannot read {}: it holds more than {} bytes", path, limit);
+      return tl::unexpected(std::move(error));
+    }
+    if (*got < wanted) return content;
+  }
+}
+
 }  // namespace nnc

@@ -40,4 +40,7 @@ class ByteSource {
   bool compressed_ = false;
 };
 
+// All of the file, inflated where it is compressed. E604 also where that is more than `limit` bytes.
+tl::expected<std::string, RuntimeError> read_whole_file(const std::string& path, Origin origin, int64_t limit);
+
 }  // namespace nnc

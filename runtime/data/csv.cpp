@@ -122,12 +122,23 @@ struct Loader {
     errors.add(std::move(error));
   }
 
+  // Growing by doubling would need, for a moment, three times the memory.
+  void reserve(size_t rows) {
+    for (size_t i : active) {
+      Column& column = table.columns[i];
+      if (column.kind == ColumnKind::number) column.numbers.reserve(rows);
+      if (column.kind == ColumnKind::text) column.codes.reserve(rows);
+    }
+  }
+
   // True unless the file could not be read to its end.
   bool pass() {
     table.rows = 0;
     auto records = CsvRecords::open(table.csv.path, table.csv.delimiter, table.origin);
     if (!records) return errors.add(records.error()), false;
     if (table.named) records->next();
+    constexpr int64_t sampled = 256;
+    double expected = 0;  // rows of the file
     while (records->next()) {
       if (records->cells().size() != table.columns.size()) {
         add_ragged(*records);
@@ -136,6 +147,9 @@ struct Loader {
       }
       for (size_t i : active) add_cell(i, records->cells()[i]);
       ++table.rows;
+      if (table.rows > sampled) continue;
+      expected += static_cast<double>(records->records_like_this()) / sampled;
+      if (table.rows == sampled) reserve(static_cast<size_t>(expected * 1.05));
     }
     if (records->error()) errors.add(*records->error());
     return !records->error();
@@ -201,8 +215,11 @@ int64_t elements_per_row(const Column& column) {
 }
 
 void place_error(const Table& table, int64_t row, size_t column, RuntimeError& error) {
-  error.file = table.file;
-  if (!table.is_csv) return;
+  error.file = table.arrays.empty() ? table.file : table.arrays[column].path;
+  if (!table.is_csv) {
+    error.message += fmt::format(", first in row {}", row + 1);
+    return;
+  }
   auto records = CsvRecords::open(table.csv.path, table.csv.delimiter, table.origin);
   if (!records) return;
   if (table.named) records->next();

@@ -35,6 +35,7 @@ tl::expected<CsvRecords, RuntimeError> CsvRecords::open(const std::string& path,
   CsvRecords records(std::move(*source));
   records.path_ = path;
   records.delimiter_ = delimiter;
+  for (const char c : {delimiter, '\n', '\r'}) records.ends_cell_[static_cast<unsigned char>(c)] = true;
   records.origin_ = origin;
   constexpr int64_t block = int64_t{1} << 20;
   const int64_t bytes = records.source_.file_bytes();
@@ -150,7 +151,7 @@ CsvRecords::Cut CsvRecords::cut() {
       if (quoted != Cut::whole) return quoted;
     } else {
       const char* begin = p;
-      while (p < end_ && *p != delimiter_ && *p != '\n' && *p != '\r') ++p;
+      while (p < end_ && !ends_cell_[static_cast<unsigned char>(*p)]) ++p;
       const char* end = p;
       while (end > begin && blank(end[-1])) --end;
       cells_.push_back({begin, end, false, false});
@@ -176,6 +177,10 @@ CsvRecords::Cut CsvRecords::cut() {
     ++next_line_;
     return Cut::whole;
   }
+}
+
+int64_t CsvRecords::records_like_this() const {
+  return source_.compressed() ? 0 : source_.file_bytes() / (record_end_ - start_ + 1);
 }
 
 bool CsvRecords::next() {

@@ -4,6 +4,7 @@
 // cells (trimmed unless quoted), a quote inside an unquoted cell taken as it is, a last line without an end.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -35,6 +36,9 @@ class CsvRecords {
   const std::vector<CsvCell>& cells() const { return cells_; }
   const std::optional<RuntimeError>& error() const { return error_; }
 
+  // Records of the current one's length that the whole file could hold; 0 for a compressed file.
+  int64_t records_like_this() const;
+
   int64_t line() const { return line_; }  // where the record starts, 1-based
   // Line and column (in characters) of a place in the record.
   void place(const char* at, int64_t& line, int64_t& column) const;
@@ -55,6 +59,7 @@ class CsvRecords {
   ByteSource source_;
   std::string path_;
   char delimiter_ = ',';
+  std::array<bool, 256> ends_cell_{};  // characters that end an unquoted cell
   Origin origin_ = 0;
   std::vector<char> buffer_;
   const char* at_ = nullptr;     // the next record

@@ -8,7 +8,9 @@
 #include <numeric>
 #include <optional>
 
+#include "runtime/data/fill.h"
 #include "runtime/data/source.h"
+#include "runtime/data/windows.h"
 
 namespace nnc {
 namespace {
@@ -20,6 +22,9 @@ struct Opener {
   std::optional<size_t> val, test;
   SplitRequest request;
   std::vector<FieldPlan> plans;
+  bool windowed = false;
+  SplitRows parts;               // rows of the tables, one behind the other
+  std::vector<int64_t> windows;  // their first rows
 
   void add(const RuntimeErrors& list) {
     for (const RuntimeError& error : list) errors.add(error);
@@ -42,9 +47,14 @@ struct Opener {
 
   void plan_fields() {
     for (const FieldSpec& field : spec.fields) plans.push_back(plan_field(field, tables[0], errors));
-    if (!spec.split) return;
-    request = read_split(*spec.split, tables[0], errors);
-    if ((val && request.val > 0) || (test && request.test > 0)) {
+    request.origin = spec.origin;
+    if (spec.split) request = read_split(*spec.split, tables[0], errors);
+    if (spec.fold) set_fold(request, *spec.fold, errors);
+    windowed = check_windows(plans, request, errors);
+    if (val && request.kind == SplitRequest::Kind::kfold) {
+      errors.add(ErrorCode::E632, spec.val->origin,
+                 "folds take the validation rows from the source, but `val` is a source of its own");
+    } else if ((val && request.val > 0) || (test && request.test > 0)) {
       errors.add(ErrorCode::E607, spec.split->origin,
                  "rows for validation or testing come from the split or from a source of their own, not from both");
     }
@@ -56,16 +66,14 @@ struct Opener {
       std::vector<bool> wanted(table.columns.size(), false);
       for (const FieldPlan& plan : plans) mark_columns(plan, table, wanted);
       if (i == 0 && request.stratify) wanted[*request.stratify] = true;
+      if (i == 0 && request.by) wanted[*request.by] = true;
       add(load_columns(table, wanted));
       if (table.rows > INT32_MAX) errors.add(ErrorCode::E650, table.origin, "more than 2147483647 rows");
     }
   }
 
   void split(Dataset& dataset) {
-    SplitRows rows = split_rows(request, tables[0], errors);
-    dataset.train = std::move(rows.train);
-    dataset.val = std::move(rows.val);
-    dataset.test = std::move(rows.test);
+    parts = split_rows(request, tables[0], errors);
     dataset.rows = tables[0].rows;
     auto take = [&](const std::optional<size_t>& index, std::vector<uint32_t>& part) {
       if (!index) return;
@@ -73,42 +81,38 @@ struct Opener {
       std::iota(part.begin(), part.end(), static_cast<uint32_t>(dataset.rows));
       dataset.rows += tables[*index].rows;
     };
-    take(val, dataset.val);
-    take(test, dataset.test);
+    take(val, parts.val);
+    take(test, parts.test);
     if (dataset.rows > INT32_MAX) errors.add(ErrorCode::E650, spec.origin, "more than 2147483647 rows");
   }
 
-  void fill(DataField& field) {
+  // By construction: what is fitted sees the training rows of the first table only.
+  void fit() {
+    const TrainingView view{tables[0], parts.train};
+    for (FieldPlan& plan : plans) fit_field(plan, view, errors);
+  }
+
+  // The rows become windows only now: fitting sees each training row once.
+  void name_rows(Dataset& dataset) {
+    if (windowed) {
+      windows = cut_windows(plans, parts, spec.origin, errors);
+      dataset.rows = static_cast<int64_t>(windows.size());
+    }
+    dataset.train = std::move(parts.train);
+    dataset.val = std::move(parts.val);
+    dataset.test = std::move(parts.test);
+  }
+
+  void fill(Dataset& dataset) {
     std::vector<const Table*> all;
     for (const Table& table : tables) all.push_back(&table);
-    const FieldNumbers numbers = field_numbers(field.plan, all);
-    field.type = numbers.integral ? ElementType::i32 : ElementType::f32;
-    field.bound = numbers.bound;
-    field.dims = field.plan.dims;
-    const int64_t width = field_width(field.plan);
-    int64_t rows = 0, bytes = 0;
-    for (const Table& table : tables) rows += table.rows;
-    field.row_bytes = width * 4;
-    if (__builtin_mul_overflow(rows, field.row_bytes, &bytes)) bytes = INT64_MAX;
-    const std::string purpose = fmt::format("field `{}`", field.name);
-    auto buffer = allocate(bytes, purpose.c_str());
-    if (!buffer) {
-      buffer.error().origin = field.origin;
-      errors.add(buffer.error());
-      return;
-    }
-    field.values = std::move(*buffer);
-    std::byte* at = field.values.data();
-    for (const Table& table : tables) {
-      FieldSink sink;
-      sink.width = width;
-      if (numbers.integral) {
-        sink.integers = reinterpret_cast<int32_t*>(at);
-      } else {
-        sink.floats = reinterpret_cast<float*>(at);
-      }
-      apply_field(field.plan, table, sink, errors);
-      at += table.rows * field.row_bytes;
+    for (FieldPlan& plan : plans) {
+      DataField field;
+      field.name = plan.name;
+      field.origin = plan.origin;
+      field.plan = std::move(plan);
+      fill_field(field, all, windows, errors);
+      dataset.fields.push_back(std::move(field));
     }
   }
 
@@ -142,22 +146,10 @@ tl::expected<Dataset, RuntimeErrors> open_dataset(const DataSpec& spec) {
   if (!failed()) opener.plan_fields();
   if (!failed()) opener.load();
   if (!failed()) opener.split(dataset);
-  if (!failed()) {
-    // By construction: what is fitted sees the training rows of the first table only.
-    const TrainingView view{opener.tables[0], dataset.train};
-    for (FieldPlan& plan : opener.plans) fit_field(plan, view, opener.errors);
-  }
-  if (!failed()) {
-    for (FieldPlan& plan : opener.plans) {
-      DataField field;
-      field.name = plan.name;
-      field.origin = plan.origin;
-      field.plan = std::move(plan);
-      opener.fill(field);
-      dataset.fields.push_back(std::move(field));
-    }
-    opener.summarise(dataset);
-  }
+  if (!failed()) opener.fit();
+  if (!failed()) opener.name_rows(dataset);
+  if (!failed()) opener.fill(dataset);
+  if (!failed()) opener.summarise(dataset);
   if (failed()) return tl::unexpected(std::move(opener.errors.errors));
   return dataset;
 }

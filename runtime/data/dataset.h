@@ -23,8 +23,13 @@ struct DataField {
   int64_t bound = 0;                    // of i32: every value is in [0, bound); 0 where some are negative
   std::vector<int64_t> dims;            // per row
   int64_t row_bytes = 0;
-  AlignedBuffer values;  // [rows][dims], row-major
-  FieldPlan plan;        // as fitted
+  AlignedBuffer values;         // [rows][dims], row-major; of windows, the rows they are cut from
+  std::vector<int64_t> starts;  // of windows, which may overlap: byte in `values` at which each row starts; else empty
+  FieldPlan plan;               // as fitted
+
+  const std::byte* row(size_t index) const {
+    return values.data() + (starts.empty() ? static_cast<int64_t>(index) * row_bytes : starts[index]);
+  }
 };
 
 // How a column was understood: for the summary before training.
@@ -38,7 +43,7 @@ struct ColumnSummary {
 struct Dataset {
   std::vector<DataField> fields;
   std::vector<uint32_t> train, val, test;  // rows, ascending, disjoint
-  int64_t rows = 0;                        // of all sources together
+  int64_t rows = 0;                        // of all sources together; of windows, how many there are
   std::vector<ColumnSummary> columns;      // those that fields use
   std::string source;                      // file name, for titles
 
@@ -48,7 +53,8 @@ struct Dataset {
   }
 };
 
-// The driver binds a model's free sizes from `fields`. Errors E601 to E613 and E650, several in one run.
+// Where fields have windows, rows are windows throughout.
+// The driver binds a model's free sizes from `fields`. Errors E601 to E633 and E650, several in one run.
 // Rows of `val = …` and `test = …` come after those of the source.
 tl::expected<Dataset, RuntimeErrors> open_dataset(const DataSpec& spec);
 

@@ -33,9 +33,12 @@ enum class StepKind : uint8_t {
   reverse_subtract,
   reverse_divide,
   reverse_power,  // low OP x
-  onehot,         // one lane a category (less the first where drop_first)
+  onehot,         // one lane a category, then one for the infrequent ones if any (less the first where drop_first)
   ordinal,        // the category's place in the list
   binary,         // 1 where the category is `fill`, else 0
+  multilabel,     // one lane a category: 1 where it is among the labels of the cell, which `fill` separates
+  symbols,        // the place of a text's character or byte in the vocabulary, which is all of `categories`
+  normalise,      // (x - a[channel]) / b[channel], channels outermost in an element
 };
 
 struct Pipe;
@@ -47,14 +50,16 @@ struct PipeStep {
   // as planned
   double low = 0, high = 0;
   std::string method;  // of impute: "mean", "median", "most_frequent", or empty for a given value
-  std::string fill;    // of impute: the given value as text; of binary: the positive category
+  std::string fill;    // of impute: the given value as text; of binary: the positive category; of multilabel: separator
   Unknown unknown = Unknown::error;
   bool learned = false;  // categories come from the training rows
   bool drop_first = false;
-  std::vector<Pipe> other;  // of arithmetic between columns: the right side, one pipe
+  int64_t max_categories = 0;  // of onehot: lanes before drop_first, that of the infrequent included; 0 is no limit
+  std::vector<Pipe> other;     // of arithmetic between columns: the right side, one pipe
   // as fitted
   std::vector<double> a, b;             // one a lane, or one for all
   std::vector<std::string> categories;  // learned ones: numbers ascending, text in byte order
+  std::vector<std::string> infrequent;  // of onehot: those that share the last lane
 };
 
 struct Pipe {
@@ -66,15 +71,25 @@ struct Pipe {
   std::vector<PipeStep> steps;
 };
 
+// What becomes of the rows of a field after all steps: runs of `length` consecutive rows, one every `stride` rows.
+// Result 0 is the window itself. Result 1 is, with shift, the window that many rows further on; with after, the `after`
+// rows that follow the window (one row alone keeps its own shape).
+struct WindowPlan {
+  int64_t length = 1, stride = 1, shift = 0, after = 0;
+  int64_t result = 0;
+  Origin origin = 0;
+};
+
 struct FieldPlan {
   enum class Shape : uint8_t { scalar, vector, tensor, reshaped };
   std::string name;
   Origin origin = 0;
   std::vector<Pipe> pipes;
   Shape shape = Shape::scalar;
-  std::vector<int64_t> dims;  // of tensor and reshaped; one may be -1 until fitted
+  std::vector<int64_t> dims;  // of tensor and reshaped; one may be -1 until fitted. Of a row, before windows
   Origin shape_origin = 0;
   bool joined = false;  // by concat: always f32
+  std::optional<WindowPlan> windows;
 };
 
 // Errors: E601, E607, E608, E611. Needs the table's columns, but not their values.
@@ -96,7 +111,10 @@ struct TrainingView {
 // are passed over. Then `dims` are final. Errors: E602, E607, E609, E611, E612.
 void fit_field(FieldPlan& plan, const TrainingView& view, ErrorList& errors);
 
-// Elements of one row of the fitted field.
+// Shape of one row of the fitted field, its windows included.
+std::vector<int64_t> field_dims(const FieldPlan& plan);
+
+// Elements of one row of the table in the fitted field: of the rows that windows are cut from.
 int64_t field_width(const FieldPlan& plan);
 
 // What integers a fitted plan yields on these tables: `integral` where all values are whole numbers that no step made

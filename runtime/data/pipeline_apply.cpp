@@ -13,8 +13,8 @@ namespace nnc {
 namespace {
 
 bool simple(const PipeStep& step) {
-  return step.other.empty() && step.kind != StepKind::onehot && step.kind != StepKind::ordinal &&
-         step.kind != StepKind::binary && step.kind != StepKind::log;
+  return step.other.empty() && !is_categorical(step.kind) && step.kind != StepKind::log &&
+         (step.kind != StepKind::normalise || step.a.size() == 1);
 }
 
 struct Applier {
@@ -74,6 +74,25 @@ struct Applier {
     return true;
   }
 
+  static void describe_unknown(const PipeStep* step, const std::string& value, const std::string& column,
+                               const std::string& affected, RuntimeError& error) {
+    const StepKind kind = step != nullptr ? step->kind : StepKind::ordinal;
+    const bool listed = step != nullptr && !step->learned;
+    const std::string place = kind == StepKind::symbols   ? "in the vocabulary of the training text"
+                              : !listed                   ? "among the training rows"
+                              : kind == StepKind::ordinal ? "in the ordinal list"
+                                                          : "in the list of labels";
+    error.message = fmt::format("{} \"{}\" is not {} (column \"{}\"), {}",
+                                kind == StepKind::multilabel ? "label"
+                                : kind == StepKind::symbols  ? "symbol"
+                                                             : "category",
+                                value, place, column, affected);
+    if (kind == StepKind::onehot) error.help = "encode unknown categories as zeros: onehot(unknown = \"zero\")";
+    if (kind == StepKind::multilabel) error.help = "leave unknown labels out: multilabel(unknown = \"zero\")";
+    if (kind == StepKind::ordinal)
+      error.help = "give unknown categories a place of their own: ordinal(…, unknown = \"extra\")";
+  }
+
   void report(const BoundPipe& bound, const Troubles& troubles) {
     const std::string column = printable(bound.column->name);
     bool located = false;
@@ -84,12 +103,7 @@ struct Applier {
       error.origin = step != nullptr ? step->origin : plan.origin;
       const std::string affected = fmt::format("{} row{} affected", trouble.rows, trouble.rows == 1 ? "" : "s");
       if (key.code == ErrorCode::E603) {
-        const bool listed = step != nullptr && step->kind == StepKind::ordinal && !step->learned;
-        error.message = fmt::format("category \"{}\" is not {} (column \"{}\"), {}", printable(key.value),
-                                    listed ? "in the ordinal list" : "among the training rows", column, affected);
-        error.help = step != nullptr && step->kind == StepKind::onehot
-                         ? "encode unknown categories as zeros: onehot(unknown = \"zero\")"
-                         : "give unknown categories a place of their own: ordinal(…, unknown = \"extra\")";
+        describe_unknown(step, printable(key.value), column, affected, error);
       } else if (key.code == ErrorCode::E609) {
         error.origin = plan.origin;
         error.message = fmt::format("missing value (column \"{}\"), {}", column, affected);
@@ -148,7 +162,8 @@ FieldNumbers field_numbers(const FieldPlan& plan, std::span<const Table* const> 
   if (plan.joined) return out;
   bool negative = false;
   for (const Pipe& pipe : plan.pipes) {
-    if (!pipe.steps.empty() && pipe.steps.back().kind == StepKind::ordinal) {
+    if (!pipe.steps.empty() &&
+        (pipe.steps.back().kind == StepKind::ordinal || pipe.steps.back().kind == StepKind::symbols)) {
       const PipeStep& step = pipe.steps.back();
       out.bound = std::max(out.bound,
                            static_cast<int64_t>(step.categories.size()) + (step.unknown == PipeStep::Unknown::extra));
@@ -159,8 +174,10 @@ FieldNumbers field_numbers(const FieldPlan& plan, std::span<const Table* const> 
       const auto index = column_of(pipe, *table);
       if (!index) return out;
       const Column& column = table->columns[*index];
-      if (column.kind == ColumnKind::text || column.kind == ColumnKind::floats) return out;
+      if (column.kind == ColumnKind::text || column.kind == ColumnKind::floats || column.kind == ColumnKind::symbols)
+        return out;
       out.bound = std::max(out.bound, column.bound);
+      negative = negative || (column.kind == ColumnKind::integers && column.bound == 0);
       for (double value : column.numbers) {
         if (!(value == std::floor(value) && std::abs(value) < INT32_MAX)) return {};
         negative = negative || value < 0;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "runtime/data/arguments.h"
 #include "runtime/data/csv.h"
@@ -52,9 +53,14 @@ double most_frequent(std::vector<double> values) {
   return best;
 }
 
-// A spread that is rounding noise beside the values is none: dividing by it would blow the noise up.
-double safe_scale(double spread, double center) {
-  return spread > 10 * std::numeric_limits<double>::epsilon() * std::abs(center) && spread > 0 ? spread : 1;
+// Scales that scikit-learn takes for constant columns: ranges below ten units of rounding, and variances within the
+// rounding of the sums behind them (sklearn.preprocessing, _handle_zeros_in_scale and _is_constant_feature).
+double safe_range(double range) { return range < 10 * std::numeric_limits<double>::epsilon() ? 1 : range; }
+
+double safe_deviation(double variance, double mean, double count) {
+  constexpr double rounding = std::numeric_limits<double>::epsilon();
+  const double noise = count * mean * rounding;
+  return variance <= count * rounding * variance + noise * noise ? 1 : std::sqrt(variance);
 }
 
 void fit_standard(std::vector<double>& values, PipeStep& step) {
@@ -62,20 +68,20 @@ void fit_standard(std::vector<double>& values, PipeStep& step) {
   double squares = 0, drift = 0;
   for (double x : values) squares += (x - mean) * (x - mean), drift += x - mean;
   const auto count = static_cast<double>(values.size());
-  const double variance = (squares - drift * drift / count) / count;
+  const double variance = std::max(0.0, (squares - drift * drift / count) / count);
   step.a.push_back(mean);
-  step.b.push_back(safe_scale(std::sqrt(std::max(0.0, variance)), mean));
+  step.b.push_back(safe_deviation(variance, mean, count));
 }
 
 void fit_robust(std::vector<double>& values, PipeStep& step) {
   const double median = quantile(values, 0.5);
   step.a.push_back(median);
-  step.b.push_back(safe_scale(quantile(values, 0.75) - quantile(values, 0.25), median));
+  step.b.push_back(safe_range(quantile(values, 0.75) - quantile(values, 0.25)));
 }
 
 void fit_minmax(std::vector<double>& values, PipeStep& step) {
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
-  const double scale = (step.high - step.low) / safe_scale(*high - *low, *low);
+  const double scale = (step.high - step.low) / safe_range(*high - *low);
   step.a.push_back(scale);
   step.b.push_back(step.low - *low * scale);
 }
@@ -86,16 +92,57 @@ void fit_impute(std::vector<double>& values, PipeStep& step) {
                                              : most_frequent(values));
 }
 
+struct Category {
+  std::string name;
+  int64_t count = 0;
+};
+
 // Categories of a block: of numbers ascending, of text in byte order.
-std::vector<std::string> categories_of(const BoundPipe& bound, const ValueBlock& block) {
+std::vector<Category> categories_of(const BoundPipe& bound, const ValueBlock& block) {
   std::vector<double> values = lane_values(block, 0);
   std::sort(values.begin(), values.end());
-  values.erase(std::unique(values.begin(), values.end()), values.end());
-  std::vector<std::string> out;
-  for (double value : values)
-    out.push_back(block.text ? bound.words[static_cast<size_t>(value)] : text_of_number(value));
-  if (block.text) std::sort(out.begin(), out.end());
+  std::vector<Category> out;
+  for (size_t i = 0; i < values.size();) {
+    size_t j = i;
+    while (j < values.size() && values[j] == values[i]) ++j;
+    out.push_back({block.text ? bound.words[static_cast<size_t>(values[i])] : text_of_number(values[i]),
+                   static_cast<int64_t>(j - i)});
+    i = j;
+  }
+  if (block.text) std::sort(out.begin(), out.end(), [](const auto& x, const auto& y) { return x.name < y.name; });
   return out;
+}
+
+std::vector<std::string> names_of(const std::vector<Category>& categories) {
+  std::vector<std::string> names;
+  for (const Category& category : categories) names.push_back(category.name);
+  return names;
+}
+
+// Leaves the most frequent ones, one fewer than the limit, where there are that many at all; of equally frequent ones
+// the later (as scikit-learn's OneHotEncoder does, whose limit counts the lane of the infrequent).
+void fit_onehot(const std::vector<Category>& categories, PipeStep& step) {
+  step.categories.clear();
+  step.infrequent.clear();
+  const size_t kept = step.max_categories == 0 || static_cast<size_t>(step.max_categories) > categories.size()
+                          ? categories.size()
+                          : static_cast<size_t>(step.max_categories) - 1;
+  std::vector<size_t> order(categories.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t x, size_t y) { return categories[x].count < categories[y].count; });
+  std::vector<bool> folded(categories.size(), false);
+  for (size_t i = 0; i + kept < categories.size(); ++i) folded[order[i]] = true;
+  for (size_t i = 0; i < categories.size(); ++i)
+    (folded[i] ? step.infrequent : step.categories).push_back(categories[i].name);
+}
+
+// Labels are text even where each cell of the file holds one number.
+bool reads_labels(const Pipe& pipe) {
+  for (const PipeStep& step : pipe.steps) {
+    if (step.kind != StepKind::impute) return step.kind == StepKind::multilabel;
+  }
+  return false;
 }
 
 struct Fitter {
@@ -154,6 +201,16 @@ struct Fitter {
     return true;
   }
 
+  bool fit_labels(PipeStep& step, const std::vector<std::string>& cells, const Pipe& pipe) {
+    std::set<std::string> labels;
+    for (const std::string& cell : cells) {
+      for (std::string& label : labels_of(cell, step.fill)) labels.insert(std::move(label));
+    }
+    if (labels.empty()) return no_values(step, pipe);
+    step.categories.assign(labels.begin(), labels.end());
+    return true;
+  }
+
   bool fit_categories(PipeStep& step, const BoundPipe& bound, const ValueBlock& block) {
     const std::string column = printable(bound.pipe->column);
     if (block.lanes * block.elements != 1) {
@@ -162,12 +219,18 @@ struct Fitter {
                         block.lanes * block.elements));
       return false;
     }
-    if (step.kind == StepKind::ordinal && !step.learned) return true;
-    std::vector<std::string> found = categories_of(bound, block);
-    if (found.empty()) return no_values(step, *bound.pipe);
+    if (step.kind != StepKind::binary && !step.learned) return true;
+    const std::vector<Category> categories = categories_of(bound, block);
+    if (categories.empty()) return no_values(step, *bound.pipe);
+    std::vector<std::string> found = names_of(categories);
+    if (step.kind == StepKind::multilabel) return fit_labels(step, found, *bound.pipe);
     if (step.kind != StepKind::binary) {
-      step.categories = std::move(found);
-      if (step.drop_first && step.categories.size() == 1) {
+      if (step.kind == StepKind::onehot) {
+        fit_onehot(categories, step);
+      } else {
+        step.categories = std::move(found);
+      }
+      if (step.drop_first && step.categories.size() + !step.infrequent.empty() == 1) {
         error(ErrorCode::E611, step,
               fmt::format("column \"{}\" has a single category: nothing is left without the first", column));
         return false;
@@ -176,7 +239,10 @@ struct Fitter {
     }
     double wanted;
     const bool number = !block.text && parse_number(step.fill, wanted);
-    if (std::find(found.begin(), found.end(), number ? text_of_number(wanted) : step.fill) != found.end()) return true;
+    if (std::find(found.begin(), found.end(), number ? text_of_number(wanted) : step.fill) != found.end()) {
+      if (found.size() == 2) step.categories = std::move(found);  // they name the two classes
+      return true;
+    }
     const std::string_view similar = nearest(step.fill, found);
     const std::vector<std::string> few(found.begin(),
                                        found.begin() + static_cast<int64_t>(std::min<size_t>(found.size(), 6)));
@@ -190,8 +256,7 @@ struct Fitter {
 
   // Fits the step on what the steps before it made of the training rows.
   bool fit_step(PipeStep& step, const BoundPipe& bound, const ValueBlock& block) {
-    const bool encodes =
-        step.kind == StepKind::onehot || step.kind == StepKind::ordinal || step.kind == StepKind::binary;
+    const bool encodes = is_categorical(step.kind);
     if (block.text && !encodes && step.kind != StepKind::impute) {
       report_text(view.table, bound.index, step.origin, errors);
       return false;
@@ -208,6 +273,12 @@ struct Fitter {
       default:
         break;
     }
+    if (step.kind == StepKind::symbols) {
+      // The alphabet is what the whole file is written in, not something measured on it.
+      if (step.categories.empty()) step.categories = bound.words;
+      if (step.categories.empty()) return no_values(step, *bound.pipe);
+      return true;
+    }
     if (encodes) return fit_categories(step, bound, block);
     for (Pipe& other : step.other) {
       if (!fit_pipe(other)) return false;
@@ -222,12 +293,14 @@ struct Fitter {
 
   bool fit_pipe(Pipe& pipe) {
     const auto index = column_of(pipe, view.table);
-    pipe.text = index && view.table.columns[*index].kind == ColumnKind::text;
+    pipe.text = index && (view.table.columns[*index].kind == ColumnKind::text ||
+                          view.table.columns[*index].kind == ColumnKind::symbols || reads_labels(pipe));
     BoundPipe bound;
     if (!bind_pipe(pipe, view.table, bound, errors)) return false;
     // Elementwise steps fit nothing: then one row is enough to follow kinds and widths.
     auto fits = [](const PipeStep& step) {
-      return step.kind < StepKind::log || step.kind >= StepKind::onehot || !step.other.empty();
+      return step.kind < StepKind::log || (is_categorical(step.kind) && step.kind != StepKind::symbols) ||
+             !step.other.empty();
     };
     const bool any = std::any_of(pipe.steps.begin(), pipe.steps.end(), fits);
     const auto rows = any ? view.rows : view.rows.first(std::min<size_t>(1, view.rows.size()));
@@ -266,6 +339,15 @@ struct Fitter {
 };
 
 }  // namespace
+
+std::vector<int64_t> field_dims(const FieldPlan& plan) {
+  std::vector<int64_t> dims = plan.dims;
+  if (!plan.windows) return dims;
+  const WindowPlan& windows = *plan.windows;
+  const int64_t rows = windows.result == 1 && windows.after > 0 ? windows.after : windows.length;
+  if (windows.result == 0 || windows.after != 1) dims.insert(dims.begin(), rows);
+  return dims;
+}
 
 int64_t field_width(const FieldPlan& plan) {
   int64_t width = 0;

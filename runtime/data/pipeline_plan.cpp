@@ -7,6 +7,7 @@
 #include "runtime/data/arguments.h"
 #include "runtime/data/columns.h"
 #include "runtime/data/pipeline.h"
+#include "runtime/data/transforms.h"
 
 namespace nnc {
 namespace {
@@ -17,92 +18,21 @@ struct Planner {
   int depth = 0;
 
   FieldPlan value(const Spec& spec);
+  FieldPlan rows(const Spec& spec);  // a value that no windows were cut from yet
   FieldPlan col(const Spec& call);
   FieldPlan concat(const Spec& call);
   FieldPlan reshape(const Spec& call);
   FieldPlan arithmetic(const Spec& call, StepKind forward, StepKind reversed);
+  FieldPlan symbols(const Spec& call);
+  FieldPlan windows(const Spec& call);
+  FieldPlan transform(const Spec& call, const Transform& how);
+  bool operand(const Spec& call);
+  void check_channels(const FieldPlan& plan, const PipeStep& step);
   void add_columns(const Spec& pattern, std::vector<size_t>& columns);
 };
 
-using Reader = void (*)(Arguments&, const Spec&, PipeStep&);
-
-void read_impute(Arguments& arguments, const Spec&, PipeStep& step) {
-  if (!arguments.require("value")) return;
-  const Spec& value = *arguments.find("value");
-  if (value.kind == Spec::Kind::number) {
-    step.low = value.number;
-    step.fill = text_of_number(value.number);
-  } else if (value.kind == Spec::Kind::string) {
-    const bool method = value.text == "mean" || value.text == "median" || value.text == "most_frequent";
-    (method ? step.method : step.fill) = value.text;
-    step.low = std::nan("");
-  } else {
-    arguments.wrong("value", "\"mean\", \"median\", \"most_frequent\" or a value");
-  }
-}
-
-void read_range(Arguments& arguments, const Spec&, PipeStep& step) {
-  step.low = arguments.number("low", step.kind == StepKind::clip ? -INFINITY : 0);
-  step.high = arguments.number("high", step.kind == StepKind::clip ? INFINITY : 1);
-  if (!(step.low < step.high)) arguments.wrong("high", "greater than `low`");
-}
-
-PipeStep::Unknown unknown_of(const std::string& word) {
-  return word == "zero"    ? PipeStep::Unknown::zero
-         : word == "extra" ? PipeStep::Unknown::extra
-                           : PipeStep::Unknown::error;
-}
-
-void read_onehot(Arguments& arguments, const Spec&, PipeStep& step) {
-  step.learned = true;
-  step.unknown = unknown_of(arguments.choice("unknown", "error", {"error", "zero"}));
-  step.drop_first = arguments.flag("drop_first", false);
-}
-
-void read_ordinal(Arguments& arguments, const Spec&, PipeStep& step) {
-  step.categories = arguments.texts("order");
-  step.learned = !arguments.has("order");
-  step.unknown = unknown_of(arguments.choice("unknown", "error", {"error", "extra"}));
-  std::vector<std::string> sorted = step.categories;
-  std::sort(sorted.begin(), sorted.end());
-  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end())
-    arguments.wrong("order", "a list without repetitions");
-  if (!step.learned && sorted.empty()) arguments.wrong("order", "a list of categories");
-}
-
-void read_binary(Arguments& arguments, const Spec&, PipeStep& step) {
-  if (!arguments.require("positive")) return;
-  const std::vector<std::string> values = arguments.texts("positive");
-  if (values.size() != 1) return arguments.wrong("positive", "one category");
-  step.fill = values[0];
-}
-
-void read_nothing(Arguments&, const Spec&, PipeStep&) {}
-
-struct Transform {
-  const char* name;
-  StepKind kind;
-  std::vector<std::string> parameters;
-  Reader read;
-};
-
-const std::vector<Transform>& transforms() {
-  static const std::vector<Transform> list = {
-      {"impute", StepKind::impute, {"value"}, read_impute},
-      {"standard", StepKind::standard, {}, read_nothing},
-      {"robust", StepKind::robust, {}, read_nothing},
-      {"minmax", StepKind::minmax, {"low", "high"}, read_range},
-      {"log", StepKind::log, {}, read_nothing},
-      {"clip", StepKind::clip, {"low", "high"}, read_range},
-      {"onehot", StepKind::onehot, {"unknown", "drop_first"}, read_onehot},
-      {"ordinal", StepKind::ordinal, {"order", "unknown"}, read_ordinal},
-      {"binary", StepKind::binary, {"positive"}, read_binary},
-  };
-  return list;
-}
-
 void unknown_call(const Spec& call, ErrorList& errors) {
-  std::vector<std::string> names = {"col", "concat", "reshape"};
+  std::vector<std::string> names = {"col", "concat", "reshape", "windows", "chars", "bytes"};
   for (const Transform& transform : transforms()) names.emplace_back(transform.name);
   const std::string_view similar = nearest(call.text, names);
   errors.add(ErrorCode::E608, call.origin, fmt::format("unknown transform `{}`", call.text),
@@ -182,7 +112,7 @@ FieldPlan Planner::concat(const Spec& call) {
   const std::vector<Spec>& parts = list ? call.items[0].items : call.items;
   if (parts.empty()) errors.add(ErrorCode::E607, call.origin, "`concat` needs at least one value");
   for (const Spec& item : parts) {
-    FieldPlan part = value(item);
+    FieldPlan part = rows(item);
     if (part.shape == FieldPlan::Shape::tensor || (part.shape == FieldPlan::Shape::reshaped && part.dims.size() > 1)) {
       errors.add(ErrorCode::E611, item.origin, "`concat` joins single values and vectors, not tensors");
     }
@@ -192,11 +122,8 @@ FieldPlan Planner::concat(const Spec& call) {
 }
 
 FieldPlan Planner::reshape(const Spec& call) {
-  if (call.items.empty()) {
-    errors.add(ErrorCode::E607, call.origin, "`reshape` needs a value to reshape");
-    return {};
-  }
-  FieldPlan plan = value(call.items[0]);
+  if (!operand(call)) return {};
+  FieldPlan plan = rows(call.items[0]);
   plan.shape = FieldPlan::Shape::reshaped;
   plan.shape_origin = call.origin;
   plan.dims.clear();
@@ -230,7 +157,7 @@ FieldPlan Planner::arithmetic(const Spec& call, StepKind forward, StepKind rever
   PipeStep step;
   step.origin = call.origin;
   if (negation) {
-    FieldPlan plan = value(call.items[0]);
+    FieldPlan plan = rows(call.items[0]);
     step.kind = StepKind::multiply;
     step.low = -1;
     push_step(plan, step);
@@ -238,14 +165,14 @@ FieldPlan Planner::arithmetic(const Spec& call, StepKind forward, StepKind rever
   }
   const bool left_number = call.items[0].kind == Spec::Kind::number,
              right_number = call.items[1].kind == Spec::Kind::number;
-  FieldPlan plan = value(call.items[left_number ? 1 : 0]);
+  FieldPlan plan = rows(call.items[left_number ? 1 : 0]);
   step.kind = left_number ? reversed : forward;
   if (left_number || right_number) {
     step.low = call.items[left_number ? 0 : 1].number;
     push_step(plan, step);
     return plan;
   }
-  const FieldPlan right = value(call.items[1]);
+  const FieldPlan right = rows(call.items[1]);
   if (right.pipes.size() != 1 && right.pipes.size() != plan.pipes.size()) {
     if (errors.empty()) {
       errors.add(ErrorCode::E611, call.origin,
@@ -259,6 +186,85 @@ FieldPlan Planner::arithmetic(const Spec& call, StepKind forward, StepKind rever
     own.other.push_back(right.pipes[right.pipes.size() == 1 ? 0 : i]);
     plan.pipes[i].steps.push_back(std::move(own));
   }
+  return plan;
+}
+
+bool Planner::operand(const Spec& call) {
+  if (!call.items.empty()) return true;
+  errors.add(ErrorCode::E607, call.origin, fmt::format("`{}` needs columns to work on", call.text),
+             fmt::format("col(\"…\") |> {}(…)", call.text));
+  return false;
+}
+
+FieldPlan Planner::rows(const Spec& spec) {
+  FieldPlan plan = value(spec);
+  if (plan.windows) {
+    errors.add(ErrorCode::E611, plan.windows->origin, "`windows` comes last: nothing can follow it",
+               "transform the rows first, then cut windows from them");
+    plan.windows.reset();
+  }
+  return plan;
+}
+
+void Planner::check_channels(const FieldPlan& plan, const PipeStep& step) {
+  if (step.kind != StepKind::normalise || step.a.size() == 1) return;
+  const bool channels = (plan.shape == FieldPlan::Shape::tensor || plan.shape == FieldPlan::Shape::reshaped) &&
+                        plan.pipes.size() == 1 && !plan.dims.empty() &&
+                        plan.dims[0] == static_cast<int64_t>(step.a.size());
+  if (channels) return;
+  errors.add(ErrorCode::E611, step.origin,
+             fmt::format("`normalise` has {} means, but the value's first axis is not {} channels", step.a.size(),
+                         step.a.size()));
+}
+
+FieldPlan Planner::transform(const Spec& call, const Transform& how) {
+  PipeStep step;
+  step.kind = how.kind;
+  step.origin = call.origin;
+  Arguments arguments(call, how.parameters, 1, errors);
+  if (!operand(call)) return {};
+  how.read(arguments, step);
+  FieldPlan plan = rows(call.items[0]);
+  check_channels(plan, step);
+  push_step(plan, step);
+  return plan;
+}
+
+FieldPlan Planner::symbols(const Spec& call) {
+  FieldPlan plan;
+  plan.origin = call.origin;
+  Arguments(call, {}, 0, errors);
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    if (table.columns[i].kind != ColumnKind::symbols || table.columns[i].name != call.text) continue;
+    Pipe pipe;
+    pipe.column = table.columns[i].name;
+    pipe.position = i;
+    PipeStep step;
+    step.kind = StepKind::symbols;
+    step.origin = call.origin;
+    pipe.steps.push_back(std::move(step));
+    plan.pipes.push_back(std::move(pipe));
+    return plan;
+  }
+  errors.add(ErrorCode::E611, call.origin, fmt::format("`{}()` needs a source of text", call.text),
+             "source = text(\"…\")");
+  return plan;
+}
+
+FieldPlan Planner::windows(const Spec& call) {
+  Arguments arguments(call, {"length", "stride", "shift", "after"}, 1, errors);
+  if (!operand(call)) return {};
+  WindowPlan windows;
+  windows.origin = call.origin;
+  constexpr int64_t most = INT32_MAX;
+  arguments.require("length");
+  windows.length = arguments.integer("length", 1, 1, most);
+  windows.stride = arguments.integer("stride", 1, 1, most);
+  windows.shift = arguments.integer("shift", 0, 1, most);
+  windows.after = arguments.integer("after", 0, 1, most);
+  if (windows.shift > 0 && windows.after > 0) arguments.wrong("after", "left out where `shift` is given");
+  FieldPlan plan = rows(call.items[0]);
+  plan.windows = windows;
   return plan;
 }
 
@@ -286,21 +292,10 @@ FieldPlan Planner::value(const Spec& spec) {
   if (spec.text == "*") return arithmetic(spec, StepKind::multiply, StepKind::multiply);
   if (spec.text == "/") return arithmetic(spec, StepKind::divide, StepKind::reverse_divide);
   if (spec.text == "**") return arithmetic(spec, StepKind::power, StepKind::reverse_power);
-  for (const Transform& transform : transforms()) {
-    if (spec.text != transform.name) continue;
-    PipeStep step;
-    step.kind = transform.kind;
-    step.origin = spec.origin;
-    Arguments arguments(spec, transform.parameters, 1, errors);
-    if (spec.items.empty()) {
-      errors.add(ErrorCode::E607, spec.origin, fmt::format("`{}` needs columns to work on", spec.text),
-                 fmt::format("col(\"…\") |> {}()", spec.text));
-      return {};
-    }
-    transform.read(arguments, spec, step);
-    FieldPlan plan = value(spec.items[0]);
-    push_step(plan, step);
-    return plan;
+  if (spec.text == "windows") return windows(spec);
+  if (spec.text == "chars" || spec.text == "bytes") return symbols(spec);
+  for (const Transform& known : transforms()) {
+    if (spec.text == known.name) return transform(spec, known);
   }
   unknown_call(spec, errors);
   return {};
@@ -319,6 +314,15 @@ FieldPlan plan_field(const FieldSpec& field, const Table& table, ErrorList& erro
   FieldPlan plan = Planner{table, errors}.value(field.value);
   plan.name = field.name;
   plan.origin = field.origin;
+  const int64_t results = plan.windows && (plan.windows->shift > 0 || plan.windows->after > 0) ? 2 : 1;
+  if (plan.windows) plan.windows->result = field.result;
+  if (field.results != results && !plan.pipes.empty()) {
+    errors.add(ErrorCode::E633, field.value.origin,
+               fmt::format("{} name{} for a value with {} result{}", field.results, field.results == 1 ? "" : "s",
+                           results, results == 1 ? "" : "s"),
+               results == 2 ? "name both the windows and what comes after them: `x, y = …`"
+                            : "windows(length = …, shift = …) and windows(length = …, after = …) have two results");
+  }
   return plan;
 }
 

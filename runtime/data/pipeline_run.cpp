@@ -39,22 +39,40 @@ bool text_before(const BoundPipe& bound, size_t step) {
   return text;
 }
 
-void bind_categories(BoundPipe& bound, const std::vector<std::string>& categories, bool text,
-                     BoundPipe::Lookup& lookup) {
+void bind_categories(BoundPipe& bound, const std::vector<std::string>& categories,
+                     const std::vector<std::string>& infrequent, bool text, BoundPipe::Lookup& lookup) {
+  std::unordered_map<std::string_view, int32_t> known;
+  const auto last = static_cast<int32_t>(categories.size());
+  for (int32_t i = 0; i < last; ++i) known.emplace(categories[static_cast<size_t>(i)], i);
+  for (const std::string& category : infrequent) known.emplace(category, last);
   if (text) {
-    std::unordered_map<std::string_view, int32_t> known;
-    for (size_t i = 0; i < categories.size(); ++i) known.emplace(categories[i], static_cast<int32_t>(i));
     for (const std::string& word : bound.words) {
       const auto found = known.find(word);
       lookup.of_word.push_back(found == known.end() ? -1 : found->second);
     }
     return;
   }
-  for (size_t i = 0; i < categories.size(); ++i) {
+  for (const auto& [category, place] : known) {
     double value;
-    if (parse_number(categories[i], value)) lookup.of_number.emplace_back(value, static_cast<int32_t>(i));
+    if (parse_number(category, value)) lookup.of_number.emplace_back(value, place);
   }
   std::sort(lookup.of_number.begin(), lookup.of_number.end());
+}
+
+void bind_labels(BoundPipe& bound, const PipeStep& step, BoundPipe::Lookup& lookup) {
+  std::unordered_map<std::string_view, int32_t> known;
+  for (size_t i = 0; i < step.categories.size(); ++i) known.emplace(step.categories[i], static_cast<int32_t>(i));
+  for (const std::string& word : bound.words) {
+    auto& labels = lookup.labels_of_word.emplace_back();
+    auto& unknown = lookup.unknown_of_word.emplace_back();
+    for (std::string& label : labels_of(word, step.fill)) {
+      const auto found = known.find(label);
+      if (found != known.end())
+        labels.push_back(found->second);
+      else if (unknown.empty())
+        unknown = std::move(label);
+    }
+  }
 }
 
 int32_t category_of(const BoundPipe::Lookup& lookup, bool text, double value) {
@@ -137,7 +155,7 @@ struct Runner {
 
   void onehot() {
     const int64_t first = step.drop_first ? 1 : 0;
-    const int64_t lanes = static_cast<int64_t>(step.categories.size()) - first;
+    const int64_t lanes = static_cast<int64_t>(step.categories.size()) + !step.infrequent.empty() - first;
     std::vector<double> out(static_cast<size_t>(block.rows * lanes), 0.0);
     for (size_t at = 0; at < block.values.size(); ++at) {
       const double x = block.values[at];
@@ -153,6 +171,33 @@ struct Runner {
     block.values = std::move(out);
     block.lanes = lanes;
     block.text = false;
+  }
+
+  // A cell without a value has no labels.
+  void multilabel() {
+    const auto lanes = static_cast<int64_t>(step.categories.size());
+    std::vector<double> out(static_cast<size_t>(block.rows * lanes), 0.0);
+    for (size_t at = 0; at < block.values.size(); ++at) {
+      if (std::isnan(block.values[at])) continue;
+      const auto word = static_cast<size_t>(block.values[at]);
+      for (int32_t label : lookup.labels_of_word[word])
+        out[at * static_cast<size_t>(lanes) + static_cast<size_t>(label)] = 1;
+      const std::string& stranger = lookup.unknown_of_word[word];
+      if (!stranger.empty() && step.unknown == PipeStep::Unknown::error && troubles != nullptr)
+        troubles->add(ErrorCode::E603, index, stranger, row_of(at));
+    }
+    block.values = std::move(out);
+    block.lanes = lanes;
+    block.text = false;
+  }
+
+  void normalise() {
+    if (step.a.size() == 1) return scale();
+    const size_t elements = static_cast<size_t>(block.elements), pixels = elements / step.a.size();
+    for (size_t at = 0; at < block.values.size(); ++at) {
+      const size_t channel = at % elements / pixels;
+      block.values[at] = (block.values[at] - step.a[channel]) / step.b[channel];
+    }
   }
 
   template <class F>
@@ -199,18 +244,36 @@ struct Runner {
       case StepKind::onehot:
         return onehot();
       case StepKind::ordinal:
+      case StepKind::symbols:
         return ordinal();
       case StepKind::binary:
         return binary();
+      case StepKind::multilabel:
+        return multilabel();
+      case StepKind::normalise:
+        return normalise();
     }
   }
 };
 
-bool categorical(StepKind kind) {
-  return kind == StepKind::onehot || kind == StepKind::ordinal || kind == StepKind::binary;
+}  // namespace
+
+bool is_categorical(StepKind kind) {
+  return kind == StepKind::onehot || kind == StepKind::ordinal || kind == StepKind::binary ||
+         kind == StepKind::multilabel || kind == StepKind::symbols;
 }
 
-}  // namespace
+std::vector<std::string> labels_of(std::string_view cell, std::string_view separator) {
+  std::vector<std::string> labels;
+  for (size_t at = 0; at <= cell.size();) {
+    const size_t end = std::min(cell.find(separator, at), cell.size());
+    std::string_view label = cell.substr(at, end - at);
+    const size_t first = label.find_first_not_of(" \t"), last = label.find_last_not_of(" \t");
+    if (first != std::string_view::npos) labels.emplace_back(label.substr(first, last - first + 1));
+    at = end + separator.size();
+  }
+  return labels;
+}
 
 void Troubles::add(ErrorCode code, size_t step, std::string value, int64_t row) {
   TroubleKey key{code, step, std::move(value)};
@@ -268,10 +331,14 @@ bool bind_pipe(const Pipe& pipe, const Table& table, BoundPipe& bound, ErrorList
   if (pipe.text) {
     if (column.kind == ColumnKind::number) {
       number_codes(column, bound);
-    } else {
+    } else if (column.kind == ColumnKind::text || column.kind == ColumnKind::symbols) {
       bound.words = column.words;
+    } else {
+      errors.add(ErrorCode::E611, table.origin,
+                 fmt::format("column \"{}\" holds numbers, categories are needed", printable(column.name)));
+      return false;
     }
-  } else if (column.kind == ColumnKind::text) {
+  } else if (column.kind == ColumnKind::text || column.kind == ColumnKind::symbols) {
     report_text(table, *index, 0, errors);
     return false;
   }
@@ -287,9 +354,11 @@ bool bind_step(BoundPipe& bound, size_t index, ErrorList& errors) {
     lookup.filled = static_cast<int32_t>(found - bound.words.begin());
     if (found == bound.words.end()) bound.words.push_back(step.fill);
   }
-  if (categorical(step.kind)) {
-    bind_categories(bound, step.kind == StepKind::binary ? std::vector<std::string>{step.fill} : step.categories, text,
-                    lookup);
+  if (step.kind == StepKind::multilabel) {
+    bind_labels(bound, step, lookup);
+  } else if (is_categorical(step.kind)) {
+    bind_categories(bound, step.kind == StepKind::binary ? std::vector<std::string>{step.fill} : step.categories,
+                    step.infrequent, text, lookup);
   }
   for (const Pipe& other : step.other) {
     lookup.other.emplace_back();
@@ -313,12 +382,16 @@ void load_block(const BoundPipe& bound, std::span<const uint32_t> rows, ValueBlo
   double* out = block.values.data();
   for (uint32_t row : rows) {
     if (bound.text) {
-      const uint32_t code = column.kind == ColumnKind::text ? column.codes[row] : bound.codes[row];
+      const uint32_t code = bound.codes.empty() ? column.codes[row] : bound.codes[row];
       *out++ = code == missing_code ? missing_value : code;
     } else if (column.kind == ColumnKind::number) {
       *out++ = column.numbers[row];
     } else if (column.kind == ColumnKind::bytes) {
       out = std::copy_n(column.bytes.data() + row * width, width, out);
+    } else if (column.kind == ColumnKind::symbols) {
+      *out++ = column.codes[row];
+    } else if (column.kind == ColumnKind::integers) {
+      out = std::copy_n(column.integers.data() + row * width, width, out);
     } else {
       out = std::copy_n(column.floats.data() + row * width, width, out);
     }

@@ -5,6 +5,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,8 @@ struct BoundPipe {
     std::vector<int32_t> of_word;                       // category of each word, -1 for none
     std::vector<std::pair<double, int32_t>> of_number;  // ascending
     int32_t filled = -1;                                // of impute: the word
+    std::vector<std::vector<int32_t>> labels_of_word;   // of multilabel: the categories of each word
+    std::vector<std::string> unknown_of_word;           // of multilabel: a label that is no category, or empty
     std::vector<BoundPipe> other;
   };
   std::vector<Lookup> lookups;  // one a step bound so far
@@ -63,6 +66,12 @@ void load_block(const BoundPipe& bound, std::span<const uint32_t> rows, ValueBlo
 // One step, in place. `troubles` may be null.
 void run_step(const BoundPipe& bound, size_t step, std::span<const uint32_t> rows, ValueBlock& block,
               Troubles* troubles);
+
+// The kinds that turn categories into numbers.
+bool is_categorical(StepKind kind);
+
+// The labels in a cell, without blanks around them; empty ones are none.
+std::vector<std::string> labels_of(std::string_view cell, std::string_view separator);
 
 // E602 for the first cells of a column that should hold numbers and does not.
 void report_text(const Table& table, size_t column, Origin origin, ErrorList& errors);

@@ -29,28 +29,33 @@ int64_t rows_of_share(double share, int64_t rows) {
   return count > static_cast<double>(rows) ? rows + 1 : static_cast<int64_t>(count);
 }
 
-// Rows by category, categories in the order of their first row.
-std::vector<std::vector<uint32_t>> strata(const SplitRequest& request, const Table& table, ErrorList& errors) {
-  std::vector<std::vector<uint32_t>> classes;
-  if (!request.stratify) {
+using Classes = std::vector<std::vector<uint32_t>>;
+
+// Rows by category of a column, categories in the order of their first row; without a column, all rows. Nothing where a
+// category is missing.
+Classes classes_of(std::optional<size_t> by, const char* purpose, const SplitRequest& request, const Table& table,
+                   ErrorList& errors) {
+  Classes classes;
+  if (!by) {
     classes.emplace_back(static_cast<size_t>(table.rows));
     std::iota(classes[0].begin(), classes[0].end(), 0u);
     return classes;
   }
-  const Column& column = table.columns[*request.stratify];
+  const Column& column = table.columns[*by];
   std::map<double, size_t> known;
   for (int64_t row = 0; row < table.rows; ++row) {
-    const double value = column.kind == ColumnKind::text     ? (column.codes[static_cast<size_t>(row)] == missing_code
-                                                                    ? std::nan("")
-                                                                    : column.codes[static_cast<size_t>(row)])
-                         : column.kind == ColumnKind::number ? column.numbers[static_cast<size_t>(row)]
-                                                             : column.bytes[static_cast<size_t>(row)];
+    const auto at = static_cast<size_t>(row);
+    const bool coded = column.kind == ColumnKind::text;
+    const double value = coded ? (column.codes[at] == missing_code ? std::nan("") : column.codes[at])
+                         : column.kind == ColumnKind::number ? column.numbers[at]
+                                                             : column.bytes[at];
     if (std::isnan(value)) {
       RuntimeError error;
       error.code = ErrorCode::E609;
       error.origin = request.origin;
-      error.message = fmt::format("missing value in the column to stratify by (column \"{}\")", column.name);
-      place_error(table, row, *request.stratify, error);
+      error.message =
+          fmt::format("missing value in the column to {} by (column \"{}\")", purpose, printable(column.name));
+      place_error(table, row, *by, error);
       errors.add(std::move(error));
       return {};
     }
@@ -84,29 +89,182 @@ std::vector<int64_t> apportion(int64_t wanted, const std::vector<int64_t>& sizes
   return counts;
 }
 
-SplitRows split_randomly(const SplitRequest& request, const Table& table, int64_t val, int64_t test,
-                         ErrorList& errors) {
-  auto classes = strata(request, table, errors);
-  RandomStream random(request.seed, random_split);
-  std::vector<int64_t> sizes, left;
-  for (auto& rows : classes) {
-    shuffle(rows, random);
-    sizes.push_back(static_cast<int64_t>(rows.size()));
-  }
-  if (sizes.empty()) return {};
-  left = sizes;
-  const std::vector<int64_t> vals = apportion(val, sizes, left);
-  for (size_t i = 0; i < left.size(); ++i) left[i] -= vals[i];
-  const std::vector<int64_t> tests = apportion(test, sizes, left);
-  SplitRows out;
+// Takes `wanted` rows from the front of the classes, or from their ends, shared out by apportion.
+std::vector<uint32_t> take_rows(Classes& classes, const std::vector<int64_t>& sizes, int64_t wanted, bool last) {
+  std::vector<int64_t> left;
+  for (const auto& rows : classes) left.push_back(static_cast<int64_t>(rows.size()));
+  const std::vector<int64_t> counts = apportion(wanted, sizes, left);
+  std::vector<uint32_t> out;
   for (size_t i = 0; i < classes.size(); ++i) {
-    const auto begin = classes[i].begin();
-    out.val.insert(out.val.end(), begin, begin + vals[i]);
-    out.test.insert(out.test.end(), begin + vals[i], begin + vals[i] + tests[i]);
-    out.train.insert(out.train.end(), begin + vals[i] + tests[i], classes[i].end());
+    const auto begin = last ? classes[i].end() - counts[i] : classes[i].begin();
+    out.insert(out.end(), begin, begin + counts[i]);
+    classes[i].erase(begin, begin + counts[i]);
   }
-  for (auto* rows : {&out.train, &out.val, &out.test}) std::sort(rows->begin(), rows->end());
   return out;
+}
+
+// Takes whole groups, in their order, while at least half of the next is still wanted; one at least.
+std::vector<uint32_t> take_groups(Classes& groups, int64_t wanted) {
+  std::vector<uint32_t> out;
+  if (wanted == 0) return out;
+  while (!groups.empty() &&
+         (out.empty() ||
+          2 * static_cast<int64_t>(out.size()) + static_cast<int64_t>(groups.front().size()) <= 2 * wanted)) {
+    out.insert(out.end(), groups.front().begin(), groups.front().end());
+    groups.erase(groups.begin());
+  }
+  return out;
+}
+
+void append(std::vector<uint32_t>& to, const std::vector<uint32_t>& rows) {
+  to.insert(to.end(), rows.begin(), rows.end());
+}
+
+struct Splitter {
+  const SplitRequest& request;
+  const Table& table;
+  ErrorList& errors;
+  int64_t val, test;
+  SplitRows out;
+
+  // The classes, or groups where there is `by`, in the order in which they are dealt with.
+  Classes shuffled_classes() {
+    const bool groups = request.by.has_value();
+    Classes classes =
+        classes_of(groups ? request.by : request.stratify, groups ? "group" : "stratify", request, table, errors);
+    if (!request.shuffle) return classes;
+    RandomStream random(request.seed, random_split);
+    if (!groups) {
+      for (auto& rows : classes) shuffle(rows, random);
+      return classes;
+    }
+    std::vector<uint32_t> order(classes.size());
+    std::iota(order.begin(), order.end(), 0u);
+    shuffle(order, random);
+    Classes sorted;
+    for (uint32_t i : order) sorted.push_back(std::move(classes[i]));
+    return sorted;
+  }
+
+  void too_few(const char* what, int64_t count) {
+    errors.add(ErrorCode::E610, request.origin,
+               fmt::format("{} {}{} are too few for {} folds", count, what, count == 1 ? "" : "s", request.folds));
+  }
+
+  // Rows dealt out to the folds: those of a class in turn, where the class before stopped.
+  std::vector<uint32_t> dealt_rows(const Classes& classes) {
+    const auto total = static_cast<int64_t>(std::accumulate(classes.begin(), classes.end(), size_t{0},
+                                                            [](size_t n, const auto& c) { return n + c.size(); }));
+    if (total < request.folds) too_few("row", total);
+    std::vector<uint32_t> fold_of(static_cast<size_t>(table.rows), 0);
+    int64_t dealt = 0;
+    for (const auto& rows : classes) {
+      // In the order of the rows a fold's share of a class is one run; a shuffled class may be dealt in any way.
+      const auto size = static_cast<int64_t>(rows.size());
+      int64_t at = 0;
+      for (int64_t fold = 0; fold < request.folds; ++fold) {
+        const int64_t first = (fold - dealt % request.folds + request.folds) % request.folds;
+        const int64_t share = first < size ? (size - first - 1) / request.folds + 1 : 0;
+        for (int64_t i = 0; i < share; ++i) fold_of[rows[static_cast<size_t>(at++)]] = static_cast<uint32_t>(fold + 1);
+      }
+      dealt += size;
+    }
+    return fold_of;
+  }
+
+  std::vector<uint32_t> dealt_groups(Classes groups) {
+    if (static_cast<int64_t>(groups.size()) < request.folds) too_few("group", static_cast<int64_t>(groups.size()));
+    std::stable_sort(groups.begin(), groups.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
+    std::vector<size_t> sizes(static_cast<size_t>(request.folds), 0);
+    std::vector<uint32_t> fold_of(static_cast<size_t>(table.rows), 0);
+    for (const auto& rows : groups) {
+      const auto lightest = static_cast<size_t>(std::min_element(sizes.begin(), sizes.end()) - sizes.begin());
+      sizes[lightest] += rows.size();
+      for (uint32_t row : rows) fold_of[row] = static_cast<uint32_t>(lightest + 1);
+    }
+    return fold_of;
+  }
+
+  void divide() {
+    Classes classes = shuffled_classes();
+    if (classes.empty()) return;
+    std::vector<int64_t> sizes;
+    for (const auto& rows : classes) sizes.push_back(static_cast<int64_t>(rows.size()));
+    const bool folds = request.kind == SplitRequest::Kind::kfold;
+    auto take = [&](int64_t wanted) {
+      return request.by ? take_groups(classes, wanted) : take_rows(classes, sizes, wanted, !request.shuffle);
+    };
+    // Test rows first: so they are the same with and without folds.
+    out.test = take(test);
+    if (!folds) {
+      out.val = take(val);
+      for (const auto& rows : classes) append(out.train, rows);
+      if (request.by && (out.train.empty() || (val > 0 && out.val.empty()))) {
+        errors.add(ErrorCode::E610, request.origin,
+                   fmt::format("{} group{} cannot be divided so that each part has one", sizes.size(),
+                               sizes.size() == 1 ? "" : "s"));
+      }
+    } else {
+      const std::vector<uint32_t> fold_of = request.by ? dealt_groups(std::move(classes)) : dealt_rows(classes);
+      for (uint32_t row = 0; row < fold_of.size(); ++row) {
+        if (fold_of[row] != 0) (fold_of[row] == request.fold ? out.val : out.train).push_back(row);
+      }
+    }
+    for (auto* rows : {&out.train, &out.val, &out.test}) std::sort(rows->begin(), rows->end());
+  }
+
+  void in_order() {
+    for (int64_t row = 0; row < table.rows; ++row) {
+      auto& part = row < table.rows - val - test ? out.train : row < table.rows - test ? out.val : out.test;
+      part.push_back(static_cast<uint32_t>(row));
+    }
+  }
+};
+
+std::optional<size_t> category_column(Arguments& arguments, const char* name, const char* purpose, const Table& table,
+                                      ErrorList& errors) {
+  const Spec* by = arguments.find(name);
+  if (by == nullptr) return {};
+  const std::string column_name = arguments.text(name, "");
+  if (by->kind != Spec::Kind::string) return {};
+  const auto index = find_column(table, column_name, by->origin, errors);
+  if (!index) return {};
+  const Column& column = table.columns[*index];
+  const bool single = column.kind == ColumnKind::number || column.kind == ColumnKind::text ||
+                      (column.kind == ColumnKind::bytes && column.dims.empty());
+  if (single) return index;
+  errors.add(
+      ErrorCode::E611, by->origin,
+      fmt::format("cannot {} by column \"{}\": its rows hold no single category", purpose, printable(column_name)));
+  return {};
+}
+
+struct SplitCall {
+  const char* name;
+  SplitRequest::Kind kind;
+  std::vector<std::string> parameters;
+};
+
+const std::vector<SplitCall>& split_calls() {
+  using Kind = SplitRequest::Kind;
+  static const std::vector<SplitCall> list = {
+      {"random", Kind::random, {"val", "test", "stratify", "seed"}},
+      {"sequential", Kind::sequential, {"val", "test"}},
+      {"grouped", Kind::grouped, {"by", "val", "test", "seed"}},
+      {"kfold", Kind::kfold, {"k", "test", "stratify", "by", "seed", "shuffle"}},
+  };
+  return list;
+}
+
+void unknown_split(const Spec& split, ErrorList& errors) {
+  std::vector<std::string> names;
+  for (const SplitCall& call : split_calls()) names.emplace_back(call.name);
+  const std::string_view similar = split.kind == Spec::Kind::call ? nearest(split.text, names) : std::string_view();
+  errors.add(ErrorCode::E608, split.origin,
+             split.kind == Spec::Kind::call ? fmt::format("unknown split `{}`", split.text)
+                                            : fmt::format("a split must be a call, found {}", describe(split)),
+             similar.empty() ? fmt::format("splits: {}", fmt::join(names, ", "))
+                             : fmt::format("a split with a similar name exists: `{}`", similar));
 }
 
 }  // namespace
@@ -114,43 +272,61 @@ SplitRows split_randomly(const SplitRequest& request, const Table& table, int64_
 SplitRequest read_split(const Spec& split, const Table& table, ErrorList& errors) {
   SplitRequest request;
   request.origin = split.origin;
-  const std::vector<std::string> known = {"random", "sequential"};
-  if (split.kind != Spec::Kind::call || (split.text != known[0] && split.text != known[1])) {
-    const std::string_view similar = split.kind == Spec::Kind::call ? nearest(split.text, known) : std::string_view();
-    errors.add(ErrorCode::E608, split.origin,
-               split.kind == Spec::Kind::call ? fmt::format("unknown split `{}`", split.text)
-                                              : fmt::format("a split must be a call, found {}", describe(split)),
-               similar.empty() ? "splits: random, sequential"
-                               : fmt::format("a split with a similar name exists: `{}`", similar));
+  const auto& calls = split_calls();
+  const auto call = std::find_if(calls.begin(), calls.end(), [&](const SplitCall& known) {
+    return split.kind == Spec::Kind::call && split.text == known.name;
+  });
+  if (call == calls.end()) {
+    unknown_split(split, errors);
     return request;
   }
-  const bool random = split.text == "random";
-  request.kind = random ? SplitRequest::Kind::random : SplitRequest::Kind::sequential;
-  Arguments arguments(
-      split,
-      random ? std::vector<std::string>{"val", "test", "stratify", "seed"} : std::vector<std::string>{"val", "test"}, 0,
-      errors);
+  request.kind = call->kind;
+  Arguments arguments(split, call->parameters, 0, errors);
   request.val = read_share(arguments, "val");
   request.test = read_share(arguments, "test");
-  if (!random) return request;
   request.seed = static_cast<uint64_t>(arguments.integer("seed", 0, 0, int64_t{1} << 53));
-  if (const Spec* by = arguments.find("stratify")) {
-    const std::string name = arguments.text("stratify", "");
-    if (by->kind != Spec::Kind::string) return request;
-    request.stratify = find_column(table, name, by->origin, errors);
-    if (request.stratify) {
-      const Column& column = table.columns[*request.stratify];
-      if (!column.dims.empty() || column.kind == ColumnKind::floats) {
-        errors.add(ErrorCode::E611, by->origin,
-                   fmt::format("cannot stratify by column \"{}\": its rows hold no single category", name));
-        request.stratify.reset();
-      }
-    }
+  request.folds = arguments.integer("k", 5, 2, 1000000);
+  request.shuffle = arguments.flag("shuffle", true);
+  request.stratify = category_column(arguments, "stratify", "stratify", table, errors);
+  if (request.kind == SplitRequest::Kind::grouped) arguments.require("by");
+  request.by = category_column(arguments, "by", "group", table, errors);
+  if (arguments.has("by") && arguments.has("stratify")) {
+    errors.add(ErrorCode::E607, arguments.find("stratify")->origin,
+               "folds can be stratified or keep groups together, not both", "leave out `stratify` or `by`");
   }
   return request;
 }
 
+void set_fold(SplitRequest& request, const FoldSpec& fold, ErrorList& errors) {
+  using Kind = SplitRequest::Kind;
+  auto refuse = [&](std::string message, std::string help) {
+    errors.add(ErrorCode::E632, fold.origin != 0 ? fold.origin : request.origin, std::move(message), std::move(help));
+  };
+  if (fold.of < 2 || fold.of > 1000000) {
+    return refuse(fmt::format("{} folds are asked for, which is not a number from 2 to 1000000", fold.of),
+                  "`--fold 1/5` is the first of five folds");
+  }
+  if (fold.index < 1 || fold.index > fold.of) {
+    return refuse(fmt::format("there is no fold {} of {}", fold.index, fold.of),
+                  fmt::format("folds are counted from 1 to {}", fold.of));
+  }
+  if (request.kind == Kind::sequential) {
+    return refuse("a sequential split has no folds: they would be trained on what comes after their validation rows",
+                  "where that does no harm: `split = kfold(shuffle = false)`");
+  }
+  if (request.kind == Kind::kfold && request.folds != fold.of) {
+    return refuse(
+        fmt::format("fold {} of {} is asked for, but the split has {} folds", fold.index, fold.of, request.folds),
+        fmt::format("`--fold {}/{}`", std::min(fold.index, request.folds), request.folds));
+  }
+  request.kind = Kind::kfold;
+  request.val = 0;
+  request.folds = fold.of;
+  request.fold = fold.index;
+}
+
 SplitRows split_rows(const SplitRequest& request, const Table& table, ErrorList& errors) {
+  using Kind = SplitRequest::Kind;
   const int64_t val = rows_of_share(request.val, table.rows), test = rows_of_share(request.test, table.rows);
   if (val + test >= table.rows) {
     errors.add(ErrorCode::E610, request.origin,
@@ -158,13 +334,13 @@ SplitRows split_rows(const SplitRequest& request, const Table& table, ErrorList&
                            std::min(val, table.rows), std::min(test, table.rows)));
     return {};
   }
-  if (request.kind == SplitRequest::Kind::random) return split_randomly(request, table, val, test, errors);
-  SplitRows out;
-  for (int64_t row = 0; row < table.rows; ++row) {
-    auto& part = row < table.rows - val - test ? out.train : row < table.rows - test ? out.val : out.test;
-    part.push_back(static_cast<uint32_t>(row));
+  Splitter splitter{request, table, errors, val, test, {}};
+  if (request.kind == Kind::none || request.kind == Kind::sequential) {
+    splitter.in_order();
+  } else {
+    splitter.divide();
   }
-  return out;
+  return std::move(splitter.out);
 }
 
 }  // namespace nnc

@@ -5,10 +5,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <utility>
+
+#include "runtime/logs/measure_tables.h"
+#include "runtime/logs/progress_bar.h"
 
 namespace nnc {
 namespace {
@@ -17,8 +22,7 @@ using Json = nlohmann::ordered_json;
 
 Json measures_json(const std::vector<Measure>& measures) {
   Json out = Json::object();
-  for (const Measure& measure : measures)
-    out[measure.name] = std::isfinite(measure.value) ? Json(measure.value) : Json(nullptr);
+  for (const Measure& measure : measures) out[measure.name] = measure_json(measure);
   return out;
 }
 
@@ -37,6 +41,8 @@ const char* status_name(TrainStatus status) {
       return "diverged";
     case TrainStatus::interrupted:
       return "interrupted";
+    case TrainStatus::save_failed:
+      return "save_failed";
   }
   return "";
 }
@@ -46,7 +52,8 @@ std::string measures_text(const char* part, const std::vector<Measure>& measures
   for (size_t i = 0; i < measures.size(); ++i) {
     // A model with one loss need not see it twice.
     if (i == 0 && measures.size() > 1 && measures[1].value == measures[0].value) continue;
-    out += fmt::format("  {}.{} {}", part, measures[i].name, format_measure(measures[i].value));
+    if (measures[i].is_scalar())
+      out += fmt::format("  {}.{} {}", part, measures[i].name, format_measure(measures[i].value));
   }
   return out;
 }
@@ -62,6 +69,7 @@ Json epoch_json(const EpochReport& report) {
           {"steps", report.steps},
           {"train_seconds", report.train_seconds},
           {"val_seconds", report.val_seconds},
+          {"lr", std::isfinite(report.lr) ? Json(report.lr) : Json(nullptr)},
           {"best", report.best}};
 }
 
@@ -86,6 +94,7 @@ void print_table(std::FILE* file, const TrainResult& result) {
   size_t width = 0;
   for (const TableColumn& column : columns) {
     for (const Measure& measure : *column.measures) {
+      if (!measure.is_scalar()) continue;
       if (std::find(names.begin(), names.end(), measure.name) == names.end()) names.push_back(measure.name);
       width = std::max(width, measure.name.size());
     }
@@ -105,9 +114,14 @@ void print_table(std::FILE* file, const TrainResult& result) {
       return std::string("-");
     });
   }
+  for (const TableColumn& column : columns) fmt::print(file, "{}", measure_tables(column.title, *column.measures));
 }
 
 }  // namespace
+
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 std::string format_seconds(double seconds) {
   if (seconds < 0.1) return fmt::format("{:.{}f} ms", seconds * 1e3, seconds < 0.01 ? 2 : 1);
@@ -133,50 +147,60 @@ ProgressOptions detect_progress(bool json, std::FILE* progress, std::FILE* resul
   const bool terminal = isatty(fileno(progress)) == 1 && term != nullptr && std::strcmp(term, "dumb") != 0;
   options.style = json ? ProgressStyle::json : terminal ? ProgressStyle::terminal : ProgressStyle::plain;
   options.color = terminal && (no_color == nullptr || *no_color == '\0');
-  winsize size = {};
-  if (terminal && ioctl(fileno(progress), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) options.columns = size.ws_col;
+  options.unicode = terminal && utf8_locale();
+  options.follow_size = terminal;
   return options;
 }
 
 void Progress::clear_line() {
-  if (drawn_ == 0) return;
-  fmt::print(options_.progress, "\r{:{}}\r", "", drawn_);
-  drawn_ = 0;
+  if (std::exchange(drawn_, false)) fmt::print(options_.progress, "\r\x1b[K");
 }
 
-void Progress::draw(const StepReport& report, Clock::time_point now) {
-  const double spent = std::chrono::duration<double>(now - epoch_start_).count();
-  const double rate = spent > 0 ? static_cast<double>(report.step) / spent : 0;
-  const double total = std::chrono::duration<double>(now - start_).count();
-  const double done =
-      static_cast<double>(report.epoch - 1) + static_cast<double>(report.step) / static_cast<double>(report.steps);
-  const double left = done > 0 ? total / done * (static_cast<double>(report.epochs) - done) : 0;
-  constexpr int64_t cells = 20;
-  const int64_t full = cells * report.step / report.steps;
-  std::string bar;
-  for (int64_t i = 0; i < cells; ++i) bar += i < full ? '#' : '.';
-  std::string line =
-      fmt::format("epoch {}/{} [{}] {}/{}  loss {}  {:.0f} steps/s  {} left", report.epoch, report.epochs, bar,
-                  report.step, report.steps, format_measure(report.loss), rate, format_seconds(left));
-  line.resize(std::min(line.size(), static_cast<size_t>(std::max<int64_t>(1, options_.columns - 1))));
-  const size_t width = line.size();
-  if (options_.color) line = fmt::format("\x1b[36m{}\x1b[0m", line);
-  fmt::print(options_.progress, "\r{}{:{}}", line, "", drawn_ > width ? drawn_ - width : 0);
+void Progress::draw(const StepReport& report, double now) {
+  const double total = now - start_, spent = now - epoch_start_;
+  const double share = static_cast<double>(report.step) / static_cast<double>(std::max<int64_t>(1, report.steps));
+  BarState bar;
+  bar.note = fmt::format("loss {}", format_measure(report.loss));
+  // Short epochs make one bar together: theirs would only flicker.
+  if (spent < share) {  // less than a second an epoch
+    const double epochs = static_cast<double>(report.epoch - 1) + share;
+    const double here = epochs - static_cast<double>(first_epoch_ - 1);
+    bar.title = "training";
+    bar.unit = "epoch";
+    bar.done = report.epoch - 1;
+    bar.total = report.epochs;
+    bar.fraction = epochs / static_cast<double>(std::max<int64_t>(1, report.epochs));
+    bar.seconds = total;
+    bar.rate = total > 0 ? here / total : 0;
+    bar.left = bar.rate > 0 ? (static_cast<double>(report.epochs) - epochs) / bar.rate : -1;
+  } else {
+    bar.title = fmt::format("epoch {}/{}", report.epoch, report.epochs);
+    bar.done = report.step;
+    bar.total = report.steps;
+    bar.fraction = share;
+    bar.seconds = spent;
+    bar.rate = spent > 0 ? static_cast<double>(report.step) / spent : 0;
+    bar.left = bar.rate > 0 ? static_cast<double>(report.steps - report.step) / bar.rate : -1;
+  }
+  winsize size = {};
+  if (options_.follow_size && ioctl(fileno(options_.progress), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    options_.columns = size.ws_col;
+  fmt::print(options_.progress, "\r{}\x1b[K", progress_line(bar, options_.columns, options_.unicode, options_.color));
   std::fflush(options_.progress);
-  drawn_ = width;
+  drawn_ = true;
   ++redraws_;
 }
 
 void Progress::step(const StepReport& report) {
   if (options_.style != ProgressStyle::terminal) return;
   if (report.epoch != current_epoch_) {
+    if (first_epoch_ == 0) first_epoch_ = report.epoch;
     current_epoch_ = report.epoch;
-    epoch_start_ = Clock::now();
   }
   if (--countdown_ > 0) return;
-  constexpr auto interval = std::chrono::milliseconds(50);
-  const Clock::time_point now = Clock::now();
-  const auto waited = now - last_draw_;
+  constexpr double interval = 0.05;
+  const double now = options_.clock();
+  const double waited = now - last_draw_;
   // Short steps look at the clock less often, long ones every time.
   if (waited < interval / 2) stride_ = std::min<int64_t>(stride_ * 2, 1024);
   if (waited > 2 * interval) stride_ = std::max<int64_t>(stride_ / 2, 1);
@@ -186,15 +210,8 @@ void Progress::step(const StepReport& report) {
   draw(report, now);
 }
 
-void Progress::epoch(const EpochReport& report) {
-  if (options_.style == ProgressStyle::quiet) return;
-  if (options_.style == ProgressStyle::json) return print_json(options_.results, epoch_json(report));
-  // A terminal shows no more than 20 of these a second either: fast runs print a sample of their epochs, and the last.
-  const Clock::time_point now = Clock::now();
-  if (options_.style == ProgressStyle::terminal && report.epoch < report.epochs &&
-      now - last_draw_ < std::chrono::milliseconds(50))
-    return;
-  last_draw_ = now;
+void Progress::print_epoch(const EpochReport& report) {
+  unsaid_.reset();
   clear_line();
   const double seconds = std::max(1e-9, report.train_seconds);
   fmt::print(options_.progress, "epoch {}/{}{}{}  {} ({:.0f} rows/s){}\n", report.epoch, report.epochs,
@@ -204,7 +221,23 @@ void Progress::epoch(const EpochReport& report) {
   std::fflush(options_.progress);
 }
 
+void Progress::epoch(const EpochReport& report) {
+  if (options_.style == ProgressStyle::quiet) return;
+  if (options_.style == ProgressStyle::json) return print_json(options_.results, epoch_json(report));
+  if (options_.style == ProgressStyle::plain) return print_epoch(report);
+  // Whoever watches a terminal can read no more than 10 lines a second; fast runs print a sample of their epochs.
+  const double now = options_.clock();
+  epoch_start_ = now;  // of the next
+  if (now - last_line_ < 0.1 && report.epoch < report.epochs) {
+    unsaid_ = report;
+    return;
+  }
+  last_line_ = now;
+  print_epoch(report);
+}
+
 void Progress::finish(const TrainResult& result) {
+  if (unsaid_) print_epoch(*std::exchange(unsaid_, std::nullopt));
   clear_line();
   if (options_.style == ProgressStyle::json) {
     Json json = {{"schema", json_schema},
@@ -236,8 +269,9 @@ void Progress::finish(const TrainResult& result) {
   if (result.restored) end += ", its state restored";
   if (result.status == TrainStatus::interrupted) end += "; interrupted";
   if (result.status == TrainStatus::diverged) {
-    end += fmt::format("; diverged: `{}` is not finite in epoch {}, step {}", result.diverged_loss,
-                       result.diverged_epoch, result.diverged_step);
+    const std::string broken = result.diverged_loss.empty() ? "a parameter" : fmt::format("`{}`", result.diverged_loss);
+    end += fmt::format("; diverged: {} is not finite in epoch {}, step {}", broken, result.diverged_epoch,
+                       result.diverged_step);
   }
   fmt::print(options_.results, "{}\n", end);
   std::fflush(options_.results);

@@ -60,7 +60,7 @@ TEST(CommandLine, WrongUseIsExitCode2) {
       {"train", example, "--treads=1"},
       {"check", "no-such-file.nn"},
       {"train", example, "hidden=wide"},
-      {"train", example, "train.clip=norm(1.0)"},
+      {"train", example, "train.clip=norm(0)"},
       {"ir", example, "--stage=loop", "--stop-after=simplify"},
       {"ir", example, "--stage=graph", "--function=backward"},
       {"ir", example, "--interpret=loop", "--function=backward"},
@@ -77,12 +77,19 @@ TEST(CommandLine, WrongUseIsExitCode2) {
 TEST(CommandLine, CheckCountsParameters) {
   const Ran ran = run({"check", example});
   EXPECT_EQ(ran.code, 0);
-  EXPECT_EQ(ran.out, example + ": ok, 4,097 parameters\n");
+  EXPECT_EQ(ran.out,
+            example +
+                ": ok, 4,097 parameters\n"
+                "breast_cancer.csv: 569 rows; columns: 30 of numbers (mean_radius, mean_texture, mean_perimeter, "
+                "mean_area, …), 1 of text (diagnosis: 2 categories)\n");
   EXPECT_EQ(ran.err, "");
   const auto json = run({"check", example, "hidden=2", "--json"}).json();
   ASSERT_EQ(json.size(), 1u);
   EXPECT_EQ(json[0]["schema"], 1);
   EXPECT_EQ(json[0]["parameters"], 30 * 2 + 2 + 2 * 1 + 1 + 1 + 1);
+  ASSERT_EQ(json[0]["columns"].size(), 31u);
+  EXPECT_EQ(json[0]["columns"][30],
+            (nlohmann::json{{"name", "diagnosis"}, {"kind", "text"}, {"missing", 0}, {"categories", 2}}));
 }
 
 TEST(CommandLine, ErrorsAsJsonAreResults) {

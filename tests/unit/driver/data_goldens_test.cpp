@@ -50,6 +50,8 @@ TEST(DataGoldens, MatchTheirExpectations) {
 TEST(DataGoldens, CoverEveryErrorOfTheRuntime) {
   std::string all;
   for (const fs::path& model : models()) all += read(fs::path(model).replace_extension(".expected"));
+  // Those of runs and checkpoints: runs_test.cpp.
+  for (const auto& entry : fs::directory_iterator(goldens.parent_path() / "run_errors")) all += read(entry.path());
   for (const nnc::ErrorCode code : nnc::all_error_codes()) {
     EXPECT_NE(all.find("[" + std::string(nnc::name_of(code)) + "]"), std::string::npos) << nnc::name_of(code);
     EXPECT_EQ(run({"explain", std::string(nnc::name_of(code))}).code, 0) << nnc::name_of(code);

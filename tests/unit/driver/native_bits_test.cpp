@@ -47,6 +47,7 @@ struct Way {
   bool cut = false;
   int64_t threads = 1;
   bool interpret = false;
+  DType precision = DType::f32;
 };
 
 void append(std::vector<std::byte>& all, const Bytes& bytes) {
@@ -76,6 +77,7 @@ Compiled compile_way(const Program& program, const Way& way) {
   options.target = way.target;
   options.disabled = way.disabled;
   options.cut = way.cut;
+  options.precision = way.precision;
   Compiled compiled{std::make_shared<Lowered>(lower_program(program, options)), {}};
   compiled.executable = way.interpret ? interpreted(compiled.lowered) : native(compiled.lowered->module);
   return compiled;
@@ -153,6 +155,15 @@ TEST_P(NativeBits, are_those_of_the_interpreted_loops) {
   const std::vector<std::byte> expected = train(program, {target});
   EXPECT_TRUE(train(program, {target, {}, false, 1, true}) == expected);
   EXPECT_TRUE(train(program, {target, plan_passes(), true, 3, true}) == expected) << "plain and cut";
+}
+
+TEST_P(NativeBits, in_bf16_are_those_of_the_interpreted_loops) {
+  constexpr DType bf16 = DType::bf16;
+  const std::vector<std::byte> expected = train(program, {target, {}, false, 1, false, bf16});
+  EXPECT_FALSE(train(program, {target}) == expected) << "nothing was rounded";
+  EXPECT_TRUE(train(program, {target, {}, false, 3, false, bf16}) == expected) << "three threads";
+  EXPECT_TRUE(train(program, {target, {}, false, 1, true, bf16}) == expected) << "interpreted";
+  EXPECT_TRUE(train(program, {target, plan_passes(), true, 2, false, bf16}) == expected) << "plain and cut";
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, NativeBits, ::testing::Values("sse2", "avx2", "avx512"),

@@ -1,8 +1,11 @@
 #include "run.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -21,6 +24,10 @@ Ran run_in(const std::string& folder, const std::vector<std::string>& arguments)
   std::filesystem::current_path(std::filesystem::path(NNC_SOURCE_DIR) / folder);
   std::vector<std::string> words = {"nnc"};
   words.insert(words.end(), arguments.begin(), arguments.end());
+  const auto given = [&](const std::string& option) {
+    return std::any_of(words.begin(), words.end(), [&](const std::string& word) { return word.starts_with(option); });
+  };
+  if (words.size() > 1 && words[1] == "train" && !given("--run-dir") && !given("--help")) words.push_back("--no-save");
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
@@ -35,6 +42,18 @@ Ran run_in(const std::string& folder, const std::vector<std::string>& arguments)
 }
 
 Ran run(const std::vector<std::string>& arguments) { return run_in(".", arguments); }
+
+Ran run_limited(int64_t bytes, const std::vector<std::string>& arguments) {
+  rlimit before = {};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit limit = {static_cast<rlim_t>(bytes), before.rlim_max};
+  const auto handler = signal(SIGXFSZ, SIG_IGN);
+  setrlimit(RLIMIT_FSIZE, &limit);
+  Ran ran = run(arguments);
+  setrlimit(RLIMIT_FSIZE, &before);
+  signal(SIGXFSZ, handler);
+  return ran;
+}
 
 ModelFile::ModelFile(const std::string& text, const std::string& csv) {
   std::string pattern = (std::filesystem::temp_directory_path() / "nnc-driver-XXXXXX").string();

@@ -13,10 +13,14 @@ struct Ran {
   std::vector<nlohmann::json> json() const;
 };
 
-// run({"check", "net.nn"}). Relative paths start at the root of the project.
+// run({"check", "net.nn"}). Relative paths start at the root of the project. `train` saves only where it is given a
+// --run-dir.
 Ran run(const std::vector<std::string>& arguments);
 // The same from another folder, given relative to the root.
 Ran run_in(const std::string& folder, const std::vector<std::string>& arguments);
+
+// The same where no file may grow beyond so many bytes.
+Ran run_limited(int64_t bytes, const std::vector<std::string>& arguments);
 
 // A file of this text in a fresh folder of its own; gone at the end of the test.
 class ModelFile {

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 
 #include "codegen/codegen.h"
 #include "run.h"
@@ -87,11 +89,120 @@ TEST(Training, BatchesOfAllSizes) {
   }
 }
 
+TEST(Training, DropLastLeavesTheShortBatchOut) {
+  const Ran ran =
+      run({"train", example, "train.batch=mini(32, drop_last = true)", "train.epochs=1", "--json", "hidden=4"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.json().at(1)["rows"], 448);
+  EXPECT_EQ(ran.json().at(1)["steps"], 14);
+}
+
+// Train losses are of the weights before each update, so they agree as far as the updates do.
+TEST(Training, AccumulatedBatchesAreOneLargerBatch) {
+  const auto losses = [](const std::vector<std::string>& words) {
+    std::vector<std::string> all = {"train",     example,          "--json",
+                                    "hidden=12", "train.epochs=3", "train.stop=early(\"val.loss\", patience = 9)"};
+    all.insert(all.end(), words.begin(), words.end());
+    std::vector<double> values;
+    const Ran ran = run(all);
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    for (const auto& line : ran.json()) {
+      if (line["event"] == "epoch") values.insert(values.end(), {line["train"]["bce"], line["val"]["bce"]});
+    }
+    return values;
+  };
+  // 455 rows: 11 groups of 40 and one of 15, whose last batch has 5.
+  for (const std::string clip : {"train.clip=value(1e9)", "train.clip=norm(0.1)"}) {
+    const std::vector<double> large = losses({"train.batch=mini(40)", clip});
+    const std::vector<double> small = losses({"train.batch=mini(10)", "train.accumulate=4", clip});
+    ASSERT_EQ(large.size(), 6u);
+    ASSERT_EQ(small.size(), 6u);
+    for (size_t k = 0; k < 6; ++k) EXPECT_NEAR(small[k], large[k], 2e-5 * large[k]) << clip << " " << k;
+  }
+}
+
+TEST(Training, ClippedAndAveragedIsTheSameForAnyThreadsAndPasses) {
+  const std::vector<std::vector<std::string>> settings = {{"train.clip=norm(0.1)"},
+                                                          {"train.clip=value(0.001)"},
+                                                          {"train.average=ema(0.9)"},
+                                                          {"train.clip=norm(0.1)", "train.accumulate=3"}};
+  const std::string plain = measures({});
+  for (const auto& words : settings) {
+    SCOPED_TRACE(words.back());
+    const auto with = [&](const std::string& more) {
+      std::vector<std::string> all = words;
+      if (!more.empty()) all.push_back(more);
+      return measures(all);
+    };
+    const std::string native = with("");
+    EXPECT_NE(native, plain);
+    EXPECT_EQ(with("--threads=2"), native);
+    EXPECT_EQ(with("--disable-pass=form_regions"), native);
+  }
+}
+
+// The diagnostic about the step that broke.
+Ran diverging(const std::string& loss, const std::string& optimizer = "SGD(lr = 0.1)") {
+  const std::string path = ::testing::TempDir() + "diverging.nn";
+  std::ofstream(path)
+      << "model M {\n  input x: [batch, 2]\n  target y: [batch]\n  p = x |> Linear(1) |> squeeze(-1)\n  " << loss
+      << "\n}\ndata {\n  source = moons(64, seed = 1)\n  x = col(\"x\")\n  y = col(\"y\")\n}\ntrain "
+         "{ optimizer = "
+      << optimizer << " batch = mini(16) epochs = 40 }\n";
+  const Ran ran = run({"train", path});
+  std::filesystem::remove(path);
+  EXPECT_EQ(ran.code, 4) << ran.out << ran.err;
+  return ran;
+}
+
+// tests/goldens/diverged/NAME.nn against NAME.expected. NNC_BLESS=1 rewrites the expectations.
+TEST(Training, DivergenceGoldens) {
+  namespace fs = std::filesystem;
+  int files = 0;
+  for (const auto& entry : fs::directory_iterator(NNC_SOURCE_DIR "/tests/goldens/diverged")) {
+    if (entry.path().extension() != ".nn") continue;
+    ++files;
+    SCOPED_TRACE(entry.path().filename().string());
+    const Ran ran = run_in("tests/goldens/diverged", {"train", entry.path().filename().string(), "--quiet"});
+    EXPECT_EQ(ran.code, 4);
+    const fs::path expectation = fs::path(entry.path()).replace_extension(".expected");
+    if (std::getenv("NNC_BLESS") != nullptr) std::ofstream(expectation) << ran.err;
+    std::ifstream file(expectation);
+    EXPECT_EQ(ran.err, std::string(std::istreambuf_iterator<char>(file), {})) << "NNC_BLESS=1 accepts the new text";
+  }
+  EXPECT_EQ(files, 5);
+}
+
+TEST(Training, DivergenceNamesTheOperationAndItsLine) {
+  const Ran logarithm = diverging("loss l = mean(log(p - p)) + 0 * sum(y)");
+  EXPECT_NE(logarithm.err.find("diverging.nn:5:17: error[E901]: `log` of 0 gave -infinity in epoch 1, step 1"),
+            std::string::npos)
+      << logarithm.err;
+  EXPECT_NE(logarithm.err.find("log(max(p, 1e-7))"), std::string::npos) << logarithm.err;
+  EXPECT_NE(logarithm.err.find(" of the data"), std::string::npos) << logarithm.err;
+  const Ran quotient = diverging("loss l = mean((p - p) / (y - y))");
+  EXPECT_NE(quotient.err.find("`div` of 0 and 0 gave NaN in epoch 1, step 1"), std::string::npos) << quotient.err;
+}
+
+TEST(Training, AnInfiniteConstantIsNotToBlame) {
+  const Ran ran = diverging("masked = max(p - p, -inf)\n  loss l = mean(log(masked)) + 0 * sum(y)");
+  EXPECT_NE(ran.err.find("diverging.nn:6:17: error[E901]: `log` of 0"), std::string::npos) << ran.err;
+}
+
+TEST(Training, AParameterThatBreaksBeforeTheLossIsNamed) {
+  // The loss is finite, its gradient is not: the root's slope at 0.
+  const Ran ran = diverging("loss l = mean(sqrt(p * 0)) + 0 * sum(y)");
+  EXPECT_NE(ran.err.find("error[E901]"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("in epoch 1, step 1, in the gradient of this expression"), std::string::npos) << ran.err;
+}
+
 TEST(Training, DivergenceIsExitCode4) {
-  const Ran ran = run({"train", example, "train.optimizer=SGD(lr = 1e20)", "train.epochs=5"});
+  const Ran ran = run({"train", example, "train.optimizer=SGD(lr = 1e30)", "train.epochs=5"});
   EXPECT_EQ(ran.code, 4) << ran.err;
   EXPECT_NE(ran.out.find("diverged"), std::string::npos) << ran.out;
   EXPECT_NE(ran.out.find("train.optimizer.lr="), std::string::npos) << ran.out;
+  EXPECT_NE(ran.err.find("error[E901]"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("a smaller learning rate"), std::string::npos) << ran.err;
 }
 
 TEST(Training, ValuesOfTheFirstStepAgree) {

@@ -48,7 +48,8 @@ TEST(BuildProgram, BreastCancerHasItsFunctionsAndStates) {
   EXPECT_EQ(program.states[1].name, "seed");
   EXPECT_EQ(program.states[2].name, "linear.weight");
   EXPECT_EQ(to_string(program.states[2].type), "f32[64,30]");
-  EXPECT_EQ(program.states.size(), 2u + 6u * 3u);  // a weight or bias each with two slots
+  EXPECT_EQ(program.states.size(), 2u + 6u * 3u + 1u);  // a weight or bias each with two slots, and the rate
+  EXPECT_TRUE(program.find_state(":lr"));
   EXPECT_EQ(program.updates.size(), 6u);
   EXPECT_EQ(program[program.find_state("linear.weight:m")].slot_of, program.find_state("linear.weight"));
   const Graph& predict = built.function("predict");

@@ -13,12 +13,12 @@ Built build_layer(const std::string& expression, int64_t batch = 3) {
                {{"x", {DType::f32, 0, {4}}}}, batch);
 }
 
-// "name f32[2,3]" of every state but step and seed.
+// "name f32[2,3]" of every state that is a layer's.
 std::string states_of(const Built& built) {
   if (!built.program) return built.complaints();
   std::string text;
   for (const StateDecl& state : built.program->states) {
-    if (state.name != "step" && state.name != "seed")
+    if (state.name != "step" && state.name != "seed" && !state.name.starts_with(":"))
       text += (text.empty() ? "" : " ") + state.name + to_string(state.type).substr(3);
   }
   return text;

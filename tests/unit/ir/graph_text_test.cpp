@@ -188,12 +188,18 @@ TEST(GraphText, WholePrograms) {
           program, rule.graph),
       "");
   program.updates.push_back(rule);
+  Measures measures{{"ce", "f 1"}, {"p"}, {}};
+  ASSERT_EQ(parse_graph("graph step { %p = input \"p\" : f32[2] ; metric \"f 1\" %p }", program, measures.graph), "");
+  program.measures.push_back(measures);
   std::string text = print(program);
   Program again;
   ASSERT_EQ(parse_program(text, again), "") << text;
   EXPECT_EQ(print(again), text);
   EXPECT_EQ(again.functions.size(), 2u);
   EXPECT_EQ(again.updates.size(), 1u);
+  ASSERT_EQ(again.measures.size(), 1u);
+  EXPECT_EQ(again.measures[0].names, measures.names);
+  EXPECT_EQ(again.measures[0].per_row, measures.per_row);
   EXPECT_EQ(again.files, program.files);
   EXPECT_EQ(again.states[1].lr, 0.5);
 }

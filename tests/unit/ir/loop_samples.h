@@ -117,6 +117,25 @@ inline constexpr std::string_view kGather = R"(kernel gather target=sse2 v=4 ite
 }
 )";
 
+// A square of four rows transposed, and its columns multiplied in pairs of bf16.
+inline constexpr std::string_view kPairs = R"(kernel pairs target=sse2 v=4 items=1 {
+  buf x : f32[4,4] in
+  buf h : f32[2,4] out
+  items r in 0..1 of 1 {
+    [e<4] a[e] = load x[e, 0] : f32x4
+    [t<2] {
+      b[t] = column 2*t over e a[e] : f32x4
+      c[t] = column 2*t + 1 over e a[e] : f32x4
+      d[t] = cast b[t] : bf16x4
+      f[t] = cast c[t] : bf16x4
+      p[t] = pair d[t] f[t] : i32x4
+      s[t] = dot2 p[t] p[t] b[t] : f32x4
+      store h[t, 0] s[t]
+    }
+  }
+}
+)";
+
 // Every other op once, scalars of every dtype.
 inline constexpr std::string_view kOps = R"(kernel ops target=sse2 v=4 items=1 {
   buf steps : i64[2] inout

@@ -12,7 +12,7 @@
 namespace nnc {
 namespace {
 
-constexpr std::string_view kSamples[] = {kProduct, kAdam, kSoftmax, kGather, kOps};
+constexpr std::string_view kSamples[] = {kProduct, kAdam, kSoftmax, kGather, kOps, kPairs};
 
 TEST(LoopText, samples_are_fixed_points) {
   for (std::string_view text : kSamples) {
@@ -25,7 +25,7 @@ TEST(LoopText, samples_are_fixed_points) {
 }
 
 TEST(LoopText, operations_have_names) {
-  for (int index = 0; index <= static_cast<int>(LoopOp::integer); ++index) {
+  for (int index = 0; index <= static_cast<int>(LoopOp::dot2); ++index) {
     LoopOp op = LoopOp::add;
     ASSERT_TRUE(parse_loop_op(name_of(static_cast<LoopOp>(index)), op));
     EXPECT_EQ(static_cast<int>(op), index);

@@ -14,6 +14,7 @@ struct Way {
   std::set<std::string> disabled;
   bool cut = false;
   int64_t threads = 1;
+  DType precision = DType::f32;
 };
 
 // Bytes of all states after the steps, then of the losses.
@@ -22,6 +23,7 @@ std::vector<std::byte> train(const MlpShape& shape, const Way& way) {
   options.target = way.target;
   options.disabled = way.disabled;
   options.cut = way.cut;
+  options.precision = way.precision;
   const Program program = mlp_program(shape);
   const Lowered lowered = lower_program(program, options);
   LoopRunner runner(lowered.module);
@@ -83,13 +85,41 @@ TEST_P(TrainingSteps, do_not_depend_on_layouts_of_wide_and_narrow_layers) {
   }
 }
 
+// Tiles of every number of rows, panels of every number of vectors, sums that are and are not long enough to hide what
+// follows them, copies of operands whose last square is not full.
+TEST_P(TrainingSteps, do_not_depend_on_the_shapes_of_tiles) {
+  for (const MlpShape& shape : {MlpShape{16, 30, 64, 32, 2, false}, MlpShape{17, 31, 49, 18, 16, false},
+                                MlpShape{33, 97, 20, 81, 3, false}, MlpShape{20, 7, 113, 40, 34, false}}) {
+    SCOPED_TRACE(fmt::format("{} {} {} {} {}", shape.batch, shape.in, shape.hidden, shape.hidden2, shape.classes));
+    const std::vector<std::byte> expected = train(shape, way(plan_passes()));
+    EXPECT_TRUE(train(shape, way({}, false, 2)) == expected);
+    EXPECT_TRUE(train(shape, way({"choose_layouts"}, false, 3)) == expected);
+  }
+}
+
+TEST_P(TrainingSteps, in_bf16_are_the_same_bits_by_every_way) {
+  for (const MlpShape& shape : {MlpShape{18, 20, 34, 64, 16, false}, MlpShape{17, 48, 100, 22, 40, true}}) {
+    SCOPED_TRACE(fmt::format("{} {} {} {} {}", shape.batch, shape.in, shape.hidden, shape.hidden2, shape.classes));
+    const auto bf16 = [&](std::set<std::string> disabled, bool cut, int64_t threads) {
+      Way way{target, std::move(disabled), cut, threads, DType::bf16};
+      return train(shape, way);
+    };
+    const std::vector<std::byte> expected = bf16(plan_passes(), false, 1);
+    EXPECT_FALSE(train(shape, way()) == expected) << "nothing was rounded";
+    EXPECT_TRUE(bf16({}, false, 1) == expected);
+    EXPECT_TRUE(bf16({}, false, 3) == expected) << "three threads";
+    EXPECT_TRUE(bf16({}, true, 2) == expected) << "cut, two threads";
+  }
+}
+
 TEST_P(TrainingSteps, touch_no_byte_that_another_thread_writes) {
   for (const bool fuse : {true, false}) {
     PipelineOptions options;
     options.target = target;
     options.cut = true;
     if (!fuse) options.disabled = plan_passes();
-    const Program program = mlp_program({8, 9, 70, 19, 10, true});
+    options.precision = fuse ? DType::bf16 : DType::f32;
+    const Program program = mlp_program(fuse ? MlpShape{16, 18, 70, 20, 16, true} : MlpShape{8, 9, 70, 19, 10, true});
     const Lowered lowered = lower_program(program, options);
     for (int64_t threads : {2, 3, 7}) {
       LoopRunner runner(lowered.module);

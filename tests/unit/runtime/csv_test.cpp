@@ -234,6 +234,64 @@ TEST(Csv, NumbersAreTheNearestDoubles) {
   }
 }
 
+TEST(Csv, UglyCells) {
+  TemporaryFolder folder;
+  // Not finite, so no numbers; said to be missing they are.
+  const std::string path = folder.write("a.csv", "a,b\nnan,1\ninf,2\n-Infinity,3\nNaN,4\n");
+  auto table = read(path);
+  ASSERT_TRUE(table);
+  EXPECT_EQ(table->columns[0].kind, ColumnKind::text);
+  CsvOptions options;
+  options.missing = {"nan", "NaN", "inf", "-Infinity"};
+  table = read(path, options);
+  ASSERT_TRUE(table);
+  EXPECT_EQ(table->columns[0].kind, ColumnKind::number);
+  EXPECT_TRUE(std::isnan(table->columns[0].numbers[2]));
+  // A NUL is a character like another.
+  table = read(folder.write("b.csv", std::string("a,b\nx\0y,1\n\0,2\n", 14)));
+  ASSERT_TRUE(table);
+  EXPECT_EQ(word(table->columns[0], 0), std::string("x\0y", 3));
+  EXPECT_EQ(table->columns[1].numbers, (std::vector<double>{1, 2}));
+  // A cell of a megabyte and more, quoted and not.
+  const std::string large(3 << 20, 'q');
+  table = read(folder.write("c.csv", "a,b\n" + large + ",1\n\"" + large + "\"\"\n,\",2\n"));
+  ASSERT_TRUE(table);
+  EXPECT_EQ(word(table->columns[0], 0).size(), large.size());
+  EXPECT_EQ(word(table->columns[0], 1), large + "\"\n,");
+}
+
+TEST(Csv, UglyTables) {
+  TemporaryFolder folder;
+  auto one = read(folder.write("a.csv", "a,b\n1,x"));
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one->rows, 1);
+  auto empty_cells = read(folder.write("b.csv", "a,b,c\n,,\n,,\n"));
+  ASSERT_TRUE(empty_cells);
+  EXPECT_EQ(empty_cells->rows, 2);
+  EXPECT_EQ(empty_cells->columns[2].kind, ColumnKind::number);
+  EXPECT_TRUE(std::isnan(empty_cells->columns[2].numbers[1]));
+  auto without = read(folder.write("c.csv", "5.1,3.5,setosa\r\n4.9,3.0,setosa"));
+  ASSERT_TRUE(without);
+  EXPECT_FALSE(without->named);
+  EXPECT_EQ(without->rows, 2);
+  EXPECT_EQ(without->columns[2].name, "c3");
+  EXPECT_EQ(without->columns[2].words, std::vector<std::string>{"setosa"});
+  // All text: the first line is taken as a header.
+  auto text = read(folder.write("d.csv", "red,big\nblue,small\n"));
+  ASSERT_TRUE(text);
+  EXPECT_TRUE(text->named);
+  EXPECT_EQ(text->rows, 1);
+  CsvOptions options;
+  options.header = CsvOptions::Header::absent;
+  text = read(folder.file("d.csv"), options);
+  ASSERT_TRUE(text);
+  EXPECT_EQ(text->rows, 2);
+  // Bare carriage returns end lines, and blank lines are passed over.
+  auto returns = read(folder.write("e.csv", "a,b\r1,2\r\r3,4\r"));
+  ASSERT_TRUE(returns);
+  EXPECT_EQ(returns->columns[1].numbers, (std::vector<double>{2, 4}));
+}
+
 // Whatever bytes a file holds, reading it ends with a table or with errors.
 TEST(Csv, MutatedFilesNeverBreakTheReader) {
   TemporaryFolder folder;

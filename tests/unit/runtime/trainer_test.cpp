@@ -1,152 +1,26 @@
 #include "runtime/trainer.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "files.h"
+#include "runtime/early_stop.h"
 #include "runtime/logs/progress.h"
 #include "runtime/signals.h"
+#include "trainer_workbench.h"
 
 namespace nnc {
 namespace {
 
 using test::all_text;
-
-// A stand-in for compiled code: the state is [seed i64 | step i64 | w f32]; `loss` is the mean of x over the batch,
-// `odd` the share of odd rows.
-struct Fake {
-  std::vector<float> seen;  // x of each row trained on, in order
-  std::vector<int64_t> batches;
-  int64_t evaluations = 0;
-  int64_t break_at = -1;          // step whose loss is NaN
-  std::vector<float> val_losses;  // of successive evaluations; empty: the mean of x
-};
-
-struct FakeState {
-  int64_t seed, step;
-  float w;
-};
-
-struct FakeEntry {
-  Fake* fake;
-  int64_t batch;
-};
-
-float mean(const float* x, int64_t count) {
-  double sum = 0;
-  for (int64_t i = 0; i < count; ++i) sum += x[i];
-  return static_cast<float>(sum / static_cast<double>(count));
-}
-
-void fake_initialize(const nnc_context* context) {
-  if (context->thread == 0) static_cast<FakeState*>(context->state)->w = 0.5f;
-}
-
-void fake_step(const nnc_context* context) {
-  if (context->thread != 0) return;
-  const auto& entry = *static_cast<FakeEntry*>(context->closure);
-  auto* state = static_cast<FakeState*>(context->state);
-  const auto* x = static_cast<const float*>(context->io[0]);
-  const auto* y = static_cast<const int32_t*>(context->io[1]);
-  int64_t odd = 0;
-  for (int64_t i = 0; i < entry.batch; ++i) odd += y[i] % 2;
-  *static_cast<float*>(context->io[2]) =
-      state->step == entry.fake->break_at ? std::numeric_limits<float>::quiet_NaN() : mean(x, entry.batch);
-  *static_cast<float*>(context->io[3]) = static_cast<float>(odd) / static_cast<float>(entry.batch);
-  entry.fake->seen.insert(entry.fake->seen.end(), x, x + entry.batch);
-  entry.fake->batches.push_back(entry.batch);
-  ++state->step;
-  state->w = static_cast<float>(state->step);
-}
-
-void fake_evaluate(const nnc_context* context) {
-  if (context->thread != 0) return;
-  const auto& entry = *static_cast<FakeEntry*>(context->closure);
-  const auto* x = static_cast<const float*>(context->io[0]);
-  const auto& planned = entry.fake->val_losses;
-  const auto count = static_cast<size_t>(entry.fake->evaluations++);
-  *static_cast<float*>(context->io[2]) =
-      planned.empty() ? mean(x, entry.batch) : planned[std::min(count, planned.size() - 1)];
-  *static_cast<float*>(context->io[3]) = 0;
-}
-
-struct Workbench {
-  Fake fake;
-  Dataset dataset;
-  TrainConfig config;
-  Executable executable;
-  std::vector<std::unique_ptr<FakeEntry>> closures;
-
-  Workbench(int64_t train_rows, int64_t val_rows) {
-    dataset.rows = train_rows + val_rows;
-    for (int64_t row = 0; row < dataset.rows; ++row)
-      (row < train_rows ? dataset.train : dataset.val).push_back(static_cast<uint32_t>(row));
-    for (const char* name : {"x", "y"}) {
-      DataField field;
-      field.name = name;
-      field.type = *name == 'x' ? ElementType::f32 : ElementType::i32;
-      field.row_bytes = 4;
-      field.values = std::move(*allocate(dataset.rows * 4, "test"));
-      for (int64_t row = 0; row < dataset.rows; ++row) {
-        const float x = static_cast<float>(row);
-        const auto y = static_cast<int32_t>(row);
-        if (*name == 'x') {
-          std::memcpy(field.values.data() + row * 4, &x, 4);
-        } else {
-          std::memcpy(field.values.data() + row * 4, &y, 4);
-        }
-      }
-      dataset.fields.push_back(std::move(field));
-    }
-  }
-
-  void compile() {
-    executable.state_bytes = 64;
-    executable.arena_bytes = 128;
-    executable.scratch_bytes = 10;
-    executable.states = {{"seed", ElementType::i64, {}, 0, 8, {}},
-                         {"step", ElementType::i64, {}, 8, 8, {}},
-                         {"w", ElementType::f32, {}, 16, 4, {}, true}};
-    executable.entries.clear();
-    for (const EntryNeed& need : needed_entries(dataset, config)) {
-      Entry entry;
-      entry.name = need.name;
-      entry.batch = need.batch;
-      entry.call = need.name == "step" ? fake_step : need.name == "evaluate" ? fake_evaluate : fake_initialize;
-      if (need.batch > 0) {
-        entry.io = {{IoTensor::input, "x", ElementType::f32, {need.batch}},
-                    {IoTensor::target, "y", ElementType::i32, {need.batch}},
-                    {IoTensor::loss, "mse", ElementType::f32, {}, true},
-                    {IoTensor::metric, "odd", ElementType::f32, {}, true}};
-      }
-      closures.push_back(std::make_unique<FakeEntry>(FakeEntry{&fake, need.batch}));
-      entry.closure = closures.back().get();
-      executable.entries.push_back(std::move(entry));
-    }
-  }
-
-  struct Outcome {
-    TrainResult result;
-    FakeState state;
-  };
-  Outcome run(const TrainHooks& hooks = {}, int64_t threads = 1) {
-    compile();
-    auto session = open_session(executable, threads);
-    EXPECT_TRUE(session);
-    initialize(*session, config.seed);
-    auto result = train(*session, dataset, config, hooks);
-    EXPECT_TRUE(result) << (result ? "" : all_text(result.error()));
-    Outcome outcome{result ? *result : TrainResult{}, {}};
-    std::memcpy(&outcome.state, session->state.data(), sizeof(FakeState));
-    return outcome;
-  }
-};
+using test::Workbench;
 
 TEST(Trainer, EachRowOnceAnEpochAndRaggedBatchExact) {
   Workbench setup(103, 0);
@@ -223,7 +97,6 @@ TEST(Trainer, EarlyStopRestoresTheBestState) {
     EXPECT_EQ(outcome.result.best_epoch, 3);
     EXPECT_EQ(outcome.result.restored, restore);
     EXPECT_EQ(outcome.state.step, restore ? 12 : 24);
-    EXPECT_EQ(outcome.state.w, restore ? 12.0f : 24.0f);
     EXPECT_TRUE(outcome.result.epochs[2].best);
     EXPECT_FALSE(outcome.result.epochs[5].best);
   }
@@ -251,7 +124,9 @@ TEST(Trainer, NanStopsAtItsStep) {
   EXPECT_EQ(outcome.result.diverged_loss, "mse");
   EXPECT_EQ(outcome.result.diverged_epoch, 2);
   EXPECT_EQ(outcome.result.diverged_step, 3);
-  EXPECT_EQ(outcome.state.step, 7);
+  EXPECT_EQ(outcome.result.diverged_rows.size(), 10u);
+  EXPECT_EQ(outcome.result.diverged_entry, "step");
+  EXPECT_EQ(outcome.state.step, 6);  // as it was before the step that broke
 }
 
 TEST(Trainer, SignalFinishesTheStep) {
@@ -268,6 +143,155 @@ TEST(Trainer, SignalFinishesTheStep) {
   EXPECT_EQ(outcome.result.status, TrainStatus::interrupted);
   EXPECT_EQ(outcome.result.signal, SIGTERM);
   EXPECT_EQ(outcome.state.step, 5);
+}
+
+// All but the seconds.
+std::string history(const TrainResult& result) {
+  std::string text =
+      fmt::format("{} {} {} {}\n", static_cast<int>(result.status), result.best_epoch, result.steps, result.restored);
+  for (const EpochReport& report : result.epochs) {
+    text += fmt::format("{} {} {} {} {}", report.epoch, report.rows, report.steps, report.best, report.lr);
+    for (const auto* measures : {&report.train, &report.val}) {
+      for (const Measure& measure : *measures) text += fmt::format(" {}={}", measure.name, measure.value);
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+Workbench resumable() {
+  Workbench setup(43, 10);
+  setup.config.epochs = 4;
+  setup.config.batch.size = 10;
+  setup.config.stop = EarlyStop{"val.mse", 2, false, true, 0};
+  setup.config.plateau = PlateauSetting{};
+  setup.config.plateau->lr = 1;
+  setup.config.plateau->patience = 0;
+  setup.fake.val_losses = {5, 4, 6, 7};
+  return setup;
+}
+
+TEST(Trainer, InterruptedAnywhereAndResumedIsTheSame) {
+  Workbench whole = resumable();
+  const auto uninterrupted = whole.run();
+  ASSERT_EQ(uninterrupted.result.epochs.size(), 4u);
+  ASSERT_TRUE(uninterrupted.result.restored);
+  for (int64_t at = 1; at <= 20; ++at) {
+    Workbench first = resumable();
+    TrainStart start;
+    FakeState best = {};
+    TrainHooks hooks;
+    int64_t steps = 0;
+    hooks.step = [&](const StepReport&) { ++steps; };
+    hooks.interrupted = [&] { return steps == at ? SIGINT : 0; };
+    hooks.save = [&](const TrainProgress& progress, bool) {
+      start.progress = progress;
+      return true;
+    };
+    // The best state as a checkpoint would have kept it.
+    hooks.epoch = [&](const EpochReport& report) {
+      if (!report.best) return;
+      Workbench again = resumable();
+      again.config.epochs = report.epoch;
+      again.config.stop->restore = false;
+      best = again.run().state;
+    };
+    const auto stopped = first.run(hooks);
+    ASSERT_EQ(stopped.result.status, TrainStatus::interrupted) << at;
+    EXPECT_EQ(stopped.result.signal, SIGINT);
+    EXPECT_EQ(start.progress.steps, at);
+    EXPECT_EQ((start.progress.epoch - 1) * 5 + start.progress.step, at);
+    if (start.progress.best_epoch > 0) {
+      const auto* bytes = reinterpret_cast<const std::byte*>(&best);
+      start.best_state.assign(bytes, bytes + sizeof best);
+      start.best_state.resize(64);
+    }
+    Workbench second = resumable();
+    second.fake.evaluations = first.fake.evaluations;
+    const auto resumed = second.run({}, 1, &stopped.state, &start);
+    EXPECT_EQ(history(resumed.result), history(uninterrupted.result)) << at;
+    EXPECT_EQ(std::memcmp(&resumed.state, &uninterrupted.state, sizeof(FakeState)), 0) << at;
+  }
+}
+
+TEST(Trainer, SavesAfterEachEpochAndEndsWhereThatFails) {
+  Workbench setup(40, 10);
+  setup.config.epochs = 5;
+  setup.fake.val_losses = {3, 2, 4};
+  std::vector<std::pair<int64_t, bool>> saves;
+  TrainHooks hooks;
+  hooks.save = [&](const TrainProgress& progress, bool best) {
+    EXPECT_EQ(progress.step, 0);
+    EXPECT_EQ(progress.epochs.size(), static_cast<size_t>(progress.epoch - 1));
+    saves.emplace_back(progress.epoch, best);
+    return saves.size() < 3;
+  };
+  const auto outcome = setup.run(hooks);
+  EXPECT_EQ(outcome.result.status, TrainStatus::save_failed);
+  EXPECT_EQ(saves, (std::vector<std::pair<int64_t, bool>>{{2, true}, {3, true}, {4, false}}));
+  EXPECT_EQ(outcome.result.epochs.size(), 3u);
+}
+
+TEST(Trainer, ReportsTheLearningRateOfTheLastUpdate) {
+  Workbench setup(40, 0);
+  setup.config.epochs = 2;
+  setup.config.batch.size = 10;
+  std::vector<double> rates;
+  TrainHooks hooks;
+  hooks.step = [&](const StepReport& report) { rates.push_back(report.lr); };
+  const auto outcome = setup.run(hooks);
+  ASSERT_EQ(rates.size(), 8u);
+  for (size_t k = 0; k < 8; ++k) EXPECT_EQ(rates[k], 1.0 / static_cast<double>(k + 1));
+  EXPECT_EQ(outcome.result.epochs[0].lr, 0.25);
+  EXPECT_EQ(outcome.result.epochs[1].lr, 0.125);
+}
+
+TEST(Trainer, AnInfiniteParameterIsFoundAtTheEndOfItsEpochAtLatest) {
+  Workbench setup(40, 0);
+  setup.config.epochs = 5;
+  setup.config.batch.size = 10;
+  setup.fake.break_weight_at = 5;
+  bool located = false;
+  TrainHooks hooks;
+  hooks.diverged = [&](const TrainResult&, bool found) { located = found; };
+  const auto outcome = setup.run(hooks);
+  EXPECT_EQ(outcome.result.status, TrainStatus::diverged);
+  EXPECT_EQ(outcome.result.diverged_loss, "");
+  EXPECT_EQ(outcome.result.diverged_epoch, 2);
+  EXPECT_EQ(outcome.result.diverged_step, 2);
+  EXPECT_EQ(outcome.state.step, 5);
+  EXPECT_TRUE(std::isfinite(outcome.state.w));
+  EXPECT_TRUE(located);
+  // The rows are those of that step.
+  const std::vector<float> given(setup.fake.seen.begin() + 50, setup.fake.seen.begin() + 60);
+  EXPECT_EQ(std::vector<float>(outcome.result.diverged_rows.begin(), outcome.result.diverged_rows.end()), given);
+}
+
+// tests/goldens/pytorch/training.py
+TEST(Trainer, PlateauFollowsPyTorch) {
+  std::ifstream file(NNC_SOURCE_DIR "/tests/goldens/pytorch/training.json");
+  const nlohmann::json golden = nlohmann::json::parse(file);
+  ASSERT_EQ(golden.at("plateaus").size(), 5u);
+  for (const nlohmann::json& expected : golden.at("plateaus")) {
+    const nlohmann::json& arguments = expected.at("arguments");
+    SCOPED_TRACE(arguments.dump());
+    PlateauSetting plateau;
+    plateau.lr = 0.1;
+    plateau.factor = arguments.at("factor");
+    plateau.patience = arguments.at("patience");
+    plateau.threshold = arguments.value("threshold", plateau.threshold);
+    plateau.cooldown = arguments.value("cooldown", plateau.cooldown);
+    plateau.min_lr = arguments.value("min_lr", plateau.min_lr);
+    plateau.maximize = arguments.value("mode", "min") == "max";
+    TrainProgress progress;
+    for (size_t k = 0; k < golden.at("watched").size(); ++k) {
+      const nlohmann::json& watched = golden.at("watched")[k];
+      EpochReport report;
+      report.val = {{"loss", watched.is_null() ? std::nan("") : watched.get<double>()}};
+      observe_plateau(report, plateau, progress);
+      EXPECT_NEAR(plateau.lr * progress.lr_factor, expected.at("rates")[k].get<double>(), 1e-15) << "epoch " << k + 1;
+    }
+  }
 }
 
 TEST(Trainer, WrongSettingsAreErrorsBeforeTheFirstStep) {
@@ -316,77 +340,6 @@ TEST(TrainConfig, ReadsItsSettings) {
             "error[E607]: `epochs` of `train` must be a whole number from 1 to 2147483647, found 0.5\n"
             "error[E607]: `early` has no argument `patince`\nhelp: a similar argument exists: `patience`\n"
             "error[E607]: `early` needs `name = …`\n");
-}
-
-struct Capture {
-  std::FILE* file = std::tmpfile();
-  ~Capture() { std::fclose(file); }
-  std::string text() {
-    std::string out;
-    std::rewind(file);
-    for (int c; (c = std::fgetc(file)) != EOF;) out += static_cast<char>(c);
-    return out;
-  }
-};
-
-TEST(Progress, PlainLinesAndTable) {
-  Workbench setup(40, 10);
-  setup.config.epochs = 2;
-  Capture progress, results;
-  Progress shown({ProgressStyle::plain, false, 80, progress.file, results.file});
-  shown.finish(setup.run(shown.hooks()).result);
-  const std::string lines = progress.text();
-  EXPECT_EQ(lines.find('\r'), std::string::npos);
-  EXPECT_EQ(lines.find('\x1b'), std::string::npos);
-  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 2);
-  EXPECT_NE(lines.find("epoch 1/2  train.mse 19.500  train.odd 0.5000  val.mse 44.500"), std::string::npos) << lines;
-  const std::string table = results.text();
-  EXPECT_NE(table.find("mse       19.500      44.500\n"), std::string::npos) << table;
-  EXPECT_NE(table.find("2 epochs, 4 steps in "), std::string::npos) << table;
-}
-
-TEST(Progress, JsonLinesParse) {
-  Workbench setup(40, 0);
-  setup.config.epochs = 3;
-  setup.fake.break_at = 5;
-  Capture progress, results;
-  Progress shown({ProgressStyle::json, false, 80, progress.file, results.file});
-  shown.finish(setup.run(shown.hooks()).result);
-  EXPECT_EQ(progress.text(), "");
-  std::istringstream lines(results.text());
-  std::vector<nlohmann::json> objects;
-  for (std::string line; std::getline(lines, line);) objects.push_back(nlohmann::json::parse(line));
-  ASSERT_EQ(objects.size(), 3u);
-  EXPECT_EQ(objects[0]["schema"], json_schema);
-  EXPECT_EQ(objects[0]["event"], "epoch");
-  EXPECT_NEAR(objects[0]["train"]["mse"].get<double>(), 19.5, 1e-5);
-  EXPECT_EQ(objects[2]["status"], "diverged");
-  EXPECT_EQ(objects[2]["diverged"]["loss"], "mse");
-}
-
-TEST(Progress, TerminalRedrawsAtMostTwentyTimesASecond) {
-  Capture progress;
-  Progress shown({ProgressStyle::terminal, false, 60, progress.file, progress.file});
-  const auto start = std::chrono::steady_clock::now();
-  StepReport report{1, 1, 0, 1000000, 0.5};
-  while (std::chrono::steady_clock::now() - start < std::chrono::milliseconds(400)) {
-    if (++report.step > report.steps) report.step = 1;
-    shown.step(report);
-  }
-  EXPECT_GE(shown.redraws(), 2);
-  EXPECT_LE(shown.redraws(), 9);
-  const std::string text = progress.text();
-  EXPECT_EQ(text.find('\n'), std::string::npos);
-  EXPECT_EQ(text.find('\x1b'), std::string::npos);
-}
-
-TEST(Progress, Numbers) {
-  EXPECT_EQ(format_seconds(1.234), "1.23 s");
-  EXPECT_EQ(format_seconds(245), "4 min 05 s");
-  EXPECT_EQ(format_seconds(3 * 3600 + 120), "3 h 02 min");
-  EXPECT_EQ(format_measure(0.12345), "0.1235");
-  EXPECT_EQ(format_measure(1e-6), "1.000e-06");
-  EXPECT_EQ(format_measure(0), "0.0000");
 }
 
 }  // namespace

@@ -1,0 +1,229 @@
+// Products: a tile's accumulators stay in registers while the summed indices run; what follows the product is computed
+// at once, or a tile late.
+#include <algorithm>
+
+#include "ir/check.h"
+#include "passes/loop/region_lowering.h"
+
+namespace nnc {
+namespace {
+
+constexpr int64_t kUnroll = 4;
+constexpr int64_t kNearBytes = int64_t{128} << 10;  // states of an update that are in a near cache anyway
+
+}  // namespace
+
+// The copy of an operand in pairs along the summed index, if this product reads one.
+StorageId RegionLowering::pairs_of(size_t operand) const {
+  const Node& node = graph_[region_.anchor];
+  const IndexMap& map = node.as<ContractAttr>().map;
+  for (const Region::Read& read : region_.reads) {
+    const Storage& storage = plan_[read.storage];
+    if (storage.pair_axis < 0 || storage.value != node.operands[operand]) continue;
+    const int paired = map.operands[operand][storage.pair_axis].terms[0].first;
+    if (std::find(map.result.begin(), map.result.end(), paired) == map.result.end()) return read.storage;
+  }
+  return {};
+}
+
+// One step of the sum, with the value of every index known.
+void RegionLowering::multiply_add(ValueId sum, const std::vector<AxisIndex>& index) {
+  const Node& node = graph_[region_.anchor];
+  const IndexMap& map = node.as<ContractAttr>().map;
+  std::vector<LoopOperand> operands;
+  const bool in_pairs = static_cast<bool>(pairs_of(0));
+  for (size_t k = 0; k < 2; ++k) {
+    Indices there;
+    ValueId mask;
+    const StorageId pairs = in_pairs ? pairs_of(k) : StorageId();
+    for (size_t axis = 0; axis < map.operands[k].size(); ++axis) {
+      const IndexTerm& term = map.operands[k][axis];
+      NNC_CHECK(term.divisor == 1, "a contract with divided indices reached the loops");
+      AxisIndex sum_of_terms;
+      sum_of_terms.affine.constant = term.offset;
+      for (const auto& [i, coefficient] : term.terms) sum_of_terms = sum_of_terms + index[i] * coefficient;
+      const int64_t extent = graph_.type(node.operands[k]).dims[axis];
+      if (!term.is_plain()) mask = both(mask, within(sum_of_terms, 0, extent).value);
+      there.push_back(sum_of_terms);
+    }
+    LoopOperand value = pairs ? load_from(pairs, plan_[pairs].layout, plan_[pairs].type, there, mask)
+                              : evaluate(node.operands[k], there, mask);
+    // bf16 is multiplied and added up in f32.
+    const bool widen = !pairs && value.value && writer_.kernel()[value.value].dtype == DType::bf16;
+    if (widen) value = writer_.define(LoopOp::cast, node.type.dtype, writer_.is_vector(value), {value});
+    operands.push_back(value);
+  }
+  writer_.set_locations(node.locations);
+  operands.push_back({sum, 0});
+  writer_.assign(sum, in_pairs ? LoopOp::dot2 : LoopOp::fma, std::move(operands));
+}
+
+// The accumulators of a tile, all summed.
+ValueId RegionLowering::product(const Indices& point, const Interleaved& interleaved) {
+  const Node& node = graph_[region_.anchor];
+  const IndexMap& map = node.as<ContractAttr>().map;
+  std::vector<VarId> family;
+  for (const AxisIndex& index : point) {
+    for (const auto& term : index.affine.terms) {
+      if (writer_.kernel()[term.first].kind == LoopVar::unroll) family.push_back(term.first);
+    }
+  }
+  writer_.set_locations(node.locations);
+  const ValueId sum =
+      writer_.define_var(node.type.dtype, region_.tiling.lane_axis >= 0, family, KernelWriter::literal(0));
+  std::vector<AxisIndex> index(map.names.size());
+  std::vector<int> summed;
+  for (size_t k = 0; k < map.names.size(); ++k) {
+    const auto in_result = std::find(map.result.begin(), map.result.end(), static_cast<int>(k));
+    if (in_result == map.result.end()) {
+      summed.push_back(static_cast<int>(k));
+    } else {
+      index[k] = point[in_result - map.result.begin()];
+    }
+  }
+  const bool in_pairs = static_cast<bool>(pairs_of(0));
+  const auto steps_of = [&](int k) { return in_pairs ? map.extents[k] / 2 : map.extents[k]; };
+  // Steps [first, first + count) of the innermost sum, `first` being an affine of open loops.
+  const auto run = [&](const Affine& first, int64_t count) {
+    const int k = summed.back();
+    const VarId var = writer_.add_var(LoopVar::loop, map.names[k], 0, count);
+    writer_.open_loop(var, std::min(kUnroll, count));
+    index[k].affine = first + Affine::of(var);
+    multiply_add(sum, index);
+    writer_.close();
+  };
+  for (int k : summed) {
+    if (k == summed.back()) continue;
+    const VarId var = writer_.add_var(LoopVar::loop, map.names[k], 0, steps_of(k));
+    writer_.open_loop(var);
+    index[k].affine = Affine::of(var);
+  }
+  if (summed.empty()) {
+    multiply_add(sum, index);
+  } else if (interleaved.pieces == 0) {
+    run({}, steps_of(summed.back()));
+  } else {
+    const int64_t steps = steps_of(summed.back()), share = steps / interleaved.pieces;
+    const VarId piece = writer_.add_var(LoopVar::loop, "p", 0, interleaved.pieces);
+    writer_.open_loop(piece);
+    if (share > 0) run(Affine::of(piece, share), share);
+    interleaved.between(piece);
+    writer_.close();
+    if (steps > share * interleaved.pieces)
+      run(Affine::of(share * interleaved.pieces), steps - share * interleaved.pieces);
+  }
+  for (size_t k = 1; k < summed.size(); ++k) writer_.close();
+  return sum;
+}
+
+void RegionLowering::lower_contract() {
+  walk({.panels_outside = true, .unroll_rows = true}, [&](Indices at) {
+    for_lanes(at, [&](Indices point) {
+      set(region_.anchor, point, {product(point, {}), 0});
+      compute_members(point, [&](const Indices&, const Body& body) { body(point); });
+    });
+  });
+}
+
+// A tile's sums are parked in the thread's own memory; what follows them is computed row by row between the steps of
+// the next tile's product, where its square roots, divisions and cache misses cost nothing.
+void RegionLowering::lower_deferred() {
+  const Tiling& tiling = region_.tiling;
+  const Grid::Axis& strips = region_.grid.axes.back();
+  const int64_t width = tiling.vectors * writer_.lanes();
+  const DType dtype = graph_[region_.anchor].type.dtype;
+  LoopBuffer memory;
+  memory.name = "parked";
+  memory.dtype = dtype;
+  memory.dims = {tiling.rows, width};
+  const BufferId parked = writer_.add_buffer(std::move(memory));
+  bindings_.push_back({BufferBinding::scratch, 0});
+  used_.emplace_back(true, true);
+  scratch_bytes_ = (tiling.rows * width * size_of(dtype) + 63) / 64 * 64;
+
+  struct Tile {
+    Affine first;
+    int64_t rows = 0;
+  };
+  Indices at(2);
+  const auto in_park = [&](const Affine& row) {
+    Access access;
+    access.buffer = parked;
+    access.indices = {{row, {}}, {Affine::of(0), {}}};
+    if (tiling.vectors > 1) access.indices[1].affine = Affine::of(vectors_var_, writer_.lanes());
+    return access;
+  };
+  const auto follow_up = [&](const Tile& tile, VarId row) {
+    Indices point = at;
+    point[tiling.row_axis].affine = tile.first + Affine::of(row);
+    set(region_.anchor, point, writer_.load(in_park(Affine::of(row)), dtype, true));
+    compute_members(point, [&](const Indices&, const Body& body) { body(point); });
+  };
+  // The states that the tile's own update will touch, a tile from now.
+  int64_t state_bytes = 0;
+  for (const Region::Output& output : region_.outputs) {
+    if (plan_[output.storage].kind == Storage::state) state_bytes += plan_[output.storage].bytes;
+  }
+  const auto fetch = [&](const Tile& tile, VarId row) {
+    Indices point = at;
+    point[tiling.row_axis].affine = tile.first + Affine::of(row);
+    for (const Region::Output& output : region_.outputs) {
+      const Storage& storage = plan_[output.storage];
+      const auto physical = physical_indices(storage.layout, point, writer_.lanes(), writer_.range());
+      if (storage.kind != Storage::state || !physical) continue;
+      Access access;
+      access.buffer = buffer(output.storage, storage.layout);
+      for (const AxisIndex& index : physical->indices) access.indices.push_back({index.affine, index.dynamic});
+      writer_.prefetch(std::move(access));
+    }
+  };
+  const auto compute = [&](const Tile& tile, const Tile* pending) {
+    Indices point = at;
+    point[tiling.row_axis].affine = tile.first;
+    Affine row;
+    if (tile.rows > 1) row = Affine::of(writer_.add_var(LoopVar::unroll, "i", 0, tile.rows));
+    point[tiling.row_axis].affine = tile.first + row;
+    Interleaved interleaved;
+    const bool fetches = state_bytes > kNearBytes && pending != nullptr && tile.rows >= pending->rows;
+    if (pending != nullptr) {
+      interleaved = {pending->rows, [&](VarId piece) {
+                       if (fetches) fetch(tile, piece);
+                       follow_up(*pending, piece);
+                     }};
+    }
+    const ValueId sum = product(point, interleaved);
+    writer_.store(in_park(row), {sum, 0});
+  };
+  const auto strip = [&](const Affine& first, int64_t extent) {
+    Tile pending;
+    for (const TileClass& tiles : tile_classes(extent, (extent + tiling.rows - 1) / tiling.rows)) {
+      const auto tile_at = [&](const Affine& tile) {
+        return Tile{first + tile * tiles.size + Affine::of(tiles.offset), tiles.size};
+      };
+      const Tile peeled = tile_at(Affine::of(tiles.first));
+      compute(peeled, pending.rows > 0 ? &pending : nullptr);
+      if (tiles.last - tiles.first > 1) {
+        const VarId tile = writer_.add_var(LoopVar::loop, "y", tiles.first + 1, tiles.last);
+        writer_.open_loop(tile);
+        const Tile before = tile_at(Affine::of(tile) + Affine::of(-1));
+        compute(tile_at(Affine::of(tile)), &before);
+        writer_.close();
+      }
+      pending = tile_at(Affine::of(tiles.last - 1));
+    }
+    const VarId row = writer_.add_var(LoopVar::loop, "i", 0, pending.rows);
+    writer_.open_loop(row);
+    follow_up(pending, row);
+    writer_.close();
+  };
+  for (const TileClass& lengths : tile_classes(strips.extent, strips.count)) {
+    const VarId n = writer_.add_var(LoopVar::item, "n", 0, region_.grid.axes[0].count);
+    const VarId s = writer_.add_var(LoopVar::item, "s", lengths.first, lengths.last);
+    writer_.open_items({n, s}, strips.count);
+    at[tiling.lane_axis] = lanes_of_panel(Affine::of(n, width));
+    strip(Affine::of(s, lengths.size) + Affine::of(lengths.offset), lengths.size);
+    writer_.close();
+  }
+}
+
+}  // namespace nnc

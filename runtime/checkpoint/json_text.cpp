@@ -1,0 +1,54 @@
+#include "runtime/checkpoint/json_text.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+#include <set>
+#include <vector>
+
+namespace nnc {
+
+tl::expected<nlohmann::json, std::string> parse_json(std::string_view text, int depth) {
+  using Event = nlohmann::json::parse_event_t;
+  std::string why;
+  std::vector<std::set<std::string>> names;
+  const auto watch = [&](int, Event event, nlohmann::json& value) {
+    if (event == Event::object_start || event == Event::array_start) names.emplace_back();
+    if ((event == Event::object_end || event == Event::array_end) && !names.empty()) names.pop_back();
+    if (static_cast<int>(names.size()) > depth && why.empty()) why = fmt::format("more than {} levels", depth);
+    if (event == Event::key && why.empty() && !names.back().insert(value.get<std::string>()).second) {
+      why = fmt::format("`{}` is given twice", value.get<std::string>());
+    }
+    return why.empty();  // what follows is read, but not kept
+  };
+  try {
+    nlohmann::json value = nlohmann::json::parse(text.begin(), text.end(), watch);
+    if (!why.empty()) return tl::unexpected(why);
+    return value;
+  } catch (const nlohmann::json::exception& error) {
+    const std::string message = error.what();  // "[json.exception.parse_error.101] parse error at …"
+    return tl::unexpected(message.substr(std::min(message.size(), message.find(']') + 2)));
+  }
+}
+
+nlohmann::json json_of_double(double value) {
+  if (std::isfinite(value)) return value;
+  if (std::isnan(value)) return "nan";
+  return value > 0 ? "inf" : "-inf";
+}
+
+bool double_from_json(const nlohmann::json& from, double& value) {
+  if (from.is_number()) {
+    value = from.get<double>();
+  } else if (from == "nan") {
+    value = std::numeric_limits<double>::quiet_NaN();
+  } else if (from == "inf" || from == "-inf") {
+    value = from == "inf" ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity();
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace nnc

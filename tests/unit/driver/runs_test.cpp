@@ -1,0 +1,329 @@
+// Runs on disk: saved, opened again, gone on with after any end, bit for bit.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "driver/commands.h"
+#include "run.h"
+#include "runtime/checkpoint/checkpoint.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string model = R"(option hidden = 16
+model Net {
+  input  x: [batch, features]
+  target y: [batch]
+  h = x |> Linear(hidden) |> relu |> Dropout(0.2)
+  logit = h |> Linear(1) |> squeeze(-1)
+  output p = sigmoid(logit)
+  loss   bce = bce_with_logits(logit, y)
+  metric hits = mean((p > 0.5) == (y > 0.5))
+}
+data {
+  source = csv("data.csv")
+  split  = random(val = 0.25, seed = 3)
+  x = col("a", "b") |> standard()
+  y = col("kind") |> binary(positive = "good")
+}
+train {
+  optimizer = Adam(lr = cosine(1e-2))
+  batch  = mini(8)
+  epochs = 12
+  stop   = early("val.bce", patience = 1000, restore = true)
+}
+)";
+
+std::string table(int rows) {
+  std::string text = "a,b,kind\n";
+  for (int k = 0; k < rows; ++k) {
+    const double a = std::sin(k * 12.9898) * 3, b = std::cos(k * 78.233) * 2;
+    text += fmt::format("{},{},{}\n", a, b, a * b + std::sin(k * 3.7) > 0 ? "good" : "bad");
+  }
+  return text;
+}
+
+std::string read(const fs::path& path) {
+  std::stringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+std::string newest(const std::string& run, const char* folder) {
+  const nnc::FoundCheckpoints found = nnc::find_checkpoints(run + "/" + folder);
+  return found.sound.empty() ? "" : found.sound[0].path;
+}
+
+// The states with which a run ended: weights, slots, and the best epoch's.
+std::string states(const std::string& run) {
+  std::string all;
+  for (const char* folder : {"last", "best"}) {
+    const std::string path = newest(run, folder);
+    EXPECT_NE(path, "") << run << "/" << folder;
+    all += path.substr(path.rfind('/')) + read(path + "/model.safetensors") + read(path + "/optimizer.safetensors");
+  }
+  return all;
+}
+
+// Runs nnc in a process of its own, which gets `signal` a while after its first checkpoint of this start. Returns its
+// exit code, or minus the signal that killed it.
+int run_and_signal(const std::vector<std::string>& arguments, const std::string& run, int signal, int milliseconds) {
+  const std::string before = newest(run, "last");
+  const pid_t child = fork();
+  if (child == 0) {
+    const int nothing = open("/dev/null", O_WRONLY);
+    dup2(nothing, 1);
+    dup2(nothing, 2);
+    std::vector<std::string> words = {"nnc"};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    _exit(nnc::run_nnc(static_cast<int>(words.size()), argv.data()));
+  }
+  int status = 0;
+  for (int waited = 0; waited < 60000; waited += 2) {
+    if (waitpid(child, &status, WNOHANG) == child) return WEXITSTATUS(status);
+    if (newest(run, "last") != before) break;
+    usleep(2000);
+  }
+  usleep(static_cast<useconds_t>(milliseconds) * 1000);
+  kill(child, signal);
+  waitpid(child, &status, 0);
+  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+TEST(Runs, EndTheSameHoweverOftenTheyAreInterrupted) {
+  const ModelFile file(model, table(300));
+  const std::vector<std::string> train = {"train", file.path, "train.epochs=500", "--save-every=0"};
+  const auto in = [&](const std::string& folder) {
+    std::vector<std::string> all = train;
+    all.push_back("--run-dir=" + file.folder + "/" + folder);
+    return all;
+  };
+  ASSERT_EQ(run(in("whole")).code, 0);
+  const std::string whole = file.folder + "/whole/net-1", broken = file.folder + "/broken/net-1";
+  const int first = run_and_signal(in("broken"), broken, SIGINT, 3);
+  int interrupted = first == 130;
+  int at = 0;
+  for (const int signal : {SIGKILL, SIGTERM, SIGKILL, SIGINT}) {
+    const int code = run_and_signal({"resume", broken, "--save-every=0"}, broken, signal, 5 + 10 * at++);
+    EXPECT_TRUE(code == 0 || code == (signal == SIGKILL ? -SIGKILL : 128 + signal)) << code;
+    interrupted += code != 0;
+  }
+  EXPECT_GE(interrupted, 2) << "the run was over too soon to be interrupted";
+  const Ran last = run({"resume", broken, "--threads=2"});
+  ASSERT_EQ(last.code, 0) << last.err;
+  EXPECT_TRUE(states(broken) == states(whole)) << "the states differ";
+  const auto epochs = [](const std::string& folder) {
+    std::string text = read(folder + "/metrics.csv"), kept;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {  // without the seconds
+      const size_t second = line.find(',', line.find(',') + 1);
+      kept += line.substr(0, second) + line.substr(line.find(',', second + 1)) + "\n";
+    }
+    return kept;
+  };
+  EXPECT_EQ(epochs(broken), epochs(whole));
+}
+
+TEST(Runs, KeepAllThatUsingThemNeeds) {
+  const ModelFile file(model, table(120));
+  const Ran trained = run({"train", file.path, "--json", "hidden=8", "--run-dir=" + file.folder + "/runs"});
+  ASSERT_EQ(trained.code, 0) << trained.err << trained.out;
+  const std::string run_folder = file.folder + "/runs/net-1";
+  EXPECT_EQ(trained.json().front()["run"], run_folder);
+  EXPECT_EQ(read(run_folder + "/config.nn"), model);
+  const auto info = nlohmann::json::parse(read(run_folder + "/run.json"));
+  EXPECT_EQ(info["status"], "finished");
+  EXPECT_EQ(info["settings"], nlohmann::json({"hidden=8"}));
+  EXPECT_EQ(info["epochs"], 12);
+  for (const char* name : {"metrics.csv", "fitted.json"}) EXPECT_TRUE(fs::exists(run_folder + "/" + name)) << name;
+
+  fs::remove(file.path);  // the run keeps its model
+  const auto parts = run({"eval", run_folder, "--json"}).json();
+  ASSERT_EQ(parts.size(), 1u);
+  EXPECT_EQ(parts[0]["train"]["rows"], 90);
+  EXPECT_NEAR(parts[0]["val"]["measures"]["bce"].get<double>(), info["val"]["bce"].get<double>(), 1e-12)
+      << "the best weights are those that training ended with";
+
+  std::ofstream(file.folder + "/new.csv") << "b,a\n0.5,1.5\n-1,2\n3,1\n";
+  const Ran predicted =
+      run({"predict", run_folder, "--input", file.folder + "/new.csv", "--output", file.folder + "/p.csv"});
+  ASSERT_EQ(predicted.code, 0) << predicted.err;
+  std::istringstream lines(read(file.folder + "/p.csv"));
+  std::string line;
+  std::getline(lines, line);
+  EXPECT_EQ(line, "p,predicted_kind");
+  int rows = 0;
+  for (; std::getline(lines, line); ++rows) {
+    const double p = std::stod(line);
+    EXPECT_TRUE(p > 0 && p < 1);
+    EXPECT_EQ(line.substr(line.find(',') + 1), p > 0.5 ? "good" : "bad");
+  }
+  EXPECT_EQ(rows, 3);
+  const auto objects = run({"predict", run_folder, "--input", file.folder + "/new.csv", "--json"}).json();
+  ASSERT_EQ(objects.size(), 3u);
+  EXPECT_TRUE(objects[0]["p"].is_number());
+  const auto other = run({"eval", run_folder, "--data", file.folder + "/data.csv", "--json"}).json();
+  EXPECT_EQ(other.at(0)["data"]["rows"], 120);
+
+  const Ran longer = run({"resume", run_folder, "train.epochs=14", "--json"});
+  ASSERT_EQ(longer.code, 0) << longer.err << longer.out;
+  EXPECT_EQ(longer.json().back()["event"], "end");
+  EXPECT_EQ(nlohmann::json::parse(read(run_folder + "/run.json"))["epochs"], 14);
+}
+
+TEST(Runs, ClassesGiveTheirNamesToOutputs) {
+  const ModelFile file(R"(model Net {
+  input  x: [batch, features]
+  target y: i32<classes>[batch]
+  logits = x |> Linear(classes)
+  output probs = softmax(logits)
+  loss   ce = cross_entropy(logits, y)
+}
+data {
+  source = csv("data.csv")
+  x = col("a", "b")
+  y = col("kind") |> ordinal(["red", "deep blue", "gre,en"])
+}
+train {
+  optimizer = SGD(lr = 0.1)
+  epochs = 3
+}
+)",
+                       "a,b,kind\n1,2,red\n2,1,deep blue\n3,3,\"gre,en\"\n4,0,red\n");
+  ASSERT_EQ(run({"train", file.path, "--run-dir", file.folder}).code, 0);
+  const Ran predicted = run({"predict", file.folder + "/net-1", "--input", file.folder + "/data.csv"});
+  EXPECT_EQ(predicted.out.substr(0, predicted.out.find('\n')),
+            "probs_red,probs_deep blue,\"probs_gre,en\",predicted_kind")
+      << predicted.err;
+}
+
+TEST(Runs, WeightsComeFromOtherRuns) {
+  const ModelFile file(model, table(80));
+  const std::string runs = file.folder + "/runs";
+  ASSERT_EQ(run({"train", file.path, "--run-dir", runs}).code, 0);
+  const auto first_loss = [&](const std::string& from) {
+    const Ran ran = run({"train", file.path, "--json", "train.epochs=1", "train.init_from=" + from});
+    EXPECT_EQ(ran.code, 0) << ran.out;
+    return ran.code == 0 ? ran.json().at(1)["val"]["bce"].get<double>() : 0.0;
+  };
+  const double from_run = first_loss(runs + "/net-1");
+  EXPECT_EQ(first_loss(newest(runs + "/net-1", "best") + "/model.safetensors"), from_run);
+  const Ran fresh = run({"train", file.path, "--json", "train.epochs=1"});
+  EXPECT_LT(from_run, fresh.json().at(1)["val"]["bce"].get<double>());
+  EXPECT_EQ(run({"train", file.path, "hidden=5", "train.init_from=" + runs + "/net-1"}).code, 5);
+}
+
+TEST(Runs, WeightsOfPyTorchGiveItsOutputs) {
+  const std::string goldens = std::string(NNC_SOURCE_DIR) + "/tests/goldens/torch_weights";
+  const ModelFile file("", "");
+  const Ran trained = run({"train", goldens + "/net.nn", "--run-dir", file.folder});
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const auto rows = run({"predict", file.folder + "/net-1", "--input", goldens + "/rows.csv", "--json"}).json();
+  const auto expected = nlohmann::json::parse(read(goldens + "/expected.json"));
+  ASSERT_EQ(rows.size(), expected.size());
+  for (size_t k = 0; k < rows.size(); ++k) EXPECT_NEAR(rows[k]["p"].get<double>(), expected[k].get<double>(), 1e-6);
+}
+
+TEST(Runs, FoldsAreSummarized) {
+  const ModelFile file(model, table(60));
+  const auto lines = run({"train", file.path, "--json", "train.epochs=2", "--fold=all/3"}).json();
+  ASSERT_FALSE(lines.empty());
+  EXPECT_EQ(lines.back()["event"], "folds");
+  const auto& bce = lines.back()["val"]["bce"];
+  ASSERT_EQ(bce["values"].size(), 3u);
+  double sum = 0, squares = 0;
+  for (const double value : bce["values"]) sum += value;
+  for (const double value : bce["values"]) squares += (value - sum / 3) * (value - sum / 3);
+  EXPECT_NEAR(bce["mean"].get<double>(), sum / 3, 1e-12);
+  EXPECT_NEAR(bce["sd"].get<double>(), std::sqrt(squares / 2), 1e-12);
+  EXPECT_NE(run({"train", file.path, "train.epochs=2", "--fold=all/3"}).out.find(" ± "), std::string::npos);
+  EXPECT_EQ(run({"train", file.path, "train.epochs=2", "--fold=2/3"}).code, 0);
+  for (const char* fold : {"0/3", "4/3", "1/1", "x", "all", "/", "1/3x"}) {
+    EXPECT_EQ(run({"train", file.path, std::string("--fold=") + fold}).code, 2) << fold;
+  }
+}
+
+// Compares with tests/goldens/run_errors/NAME.expected; paths of the test's folder become FOLDER.
+void expect_golden(const std::string& name, const Ran& ran, const std::string& folder) {
+  std::string actual = ran.err + "exit " + std::to_string(ran.code) + "\n";
+  for (size_t at = actual.find(folder); at != std::string::npos; at = actual.find(folder)) {
+    actual.replace(at, folder.size(), "FOLDER");
+  }
+  const fs::path golden = fs::path(NNC_SOURCE_DIR) / "tests" / "goldens" / "run_errors" / (name + ".expected");
+  if (std::getenv("NNC_BLESS") != nullptr) {
+    std::ofstream(golden, std::ios::binary) << actual;
+  } else {
+    EXPECT_EQ(read(golden), actual) << name << ": NNC_BLESS=1 accepts the new text";
+  }
+}
+
+void write(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+
+TEST(Runs, SayWhatIsWrong) {
+  const ModelFile file(model, table(60));
+  const std::string runs = file.folder + "/runs", first = runs + "/net-1";
+  ASSERT_EQ(run({"train", file.path, "train.epochs=3", "--run-dir", runs}).code, 0);
+  const auto golden = [&](const std::string& name, const std::vector<std::string>& arguments) {
+    expect_golden(name, run(arguments), file.folder);
+  };
+  golden("no_run", {"resume", file.folder});
+  golden("fixed_setting", {"resume", first, "hidden=3"});
+  golden("other_optimizer", {"resume", first, "train.optimizer=SGD(lr = 0.1)"});
+  golden("unwritable", {"train", file.path, "--run-dir", file.path + "/runs"});
+  golden("no_weights", {"train", file.path, "train.init_from=none.safetensors"});
+  const Ran other_shape = run({"train", file.path, "hidden=5", "train.init_from=" + first});
+  EXPECT_EQ(other_shape.code, 5);
+  EXPECT_NE(other_shape.err.find("`linear.weight` is F32[16, 2] in "), std::string::npos) << other_shape.err;
+  golden("unwritable_output",
+         {"predict", first, "--input", file.folder + "/data.csv", "--output", file.folder + "/none/p.csv"});
+
+  write(file.folder + "/data.csv", table(61));
+  golden("changed_data", {"resume", first});
+  write(file.folder + "/data.csv", table(60));
+  write(first + "/config.nn", model + "\n");
+  golden("changed_model", {"resume", first});
+  write(first + "/config.nn", model);
+
+  EXPECT_EQ(run({"resume", first, "train.epochs=4"}).code, 0);
+  const std::string last = newest(first, "last");
+  const std::string weights = read(last + "/model.safetensors");
+  write(last + "/model.safetensors", weights + "x");
+  EXPECT_EQ(run({"resume", first}).code, 0) << "the checkpoint before it is sound";
+  fs::remove_all(first + "/best");
+  for (const auto& entry : fs::directory_iterator(first + "/last")) {
+    if (entry.path().extension().empty()) write(entry.path() / "model.safetensors", "");
+  }
+  golden("damaged", {"eval", first});
+  fs::remove_all(first + "/last");
+  golden("no_checkpoint", {"eval", first});
+  for (const char* content :
+       {"", "[]", "{", "{}", R"({"file":"a","folder":"b","files":[{"path":"a","kept":"../x","xxh3":""}]})"}) {
+    write(first + "/run.json", content);
+    EXPECT_EQ(run({"resume", first}).code, 5) << content;
+  }
+}
+
+// A disk that is full is played by a limit on the size of files.
+TEST(Runs, AFullDiskKeepsWhatWasSaved) {
+  const ModelFile file(model, table(60));
+  const std::string runs = file.folder + "/runs";
+  Ran ran = run_limited(6000, {"train", file.path, "hidden=400", "--no-cache", "--run-dir", runs, "--save-every=0"});
+  ran.err = ran.err.substr(std::min(ran.err.size(), ran.err.find("nnc: error")));
+  expect_golden("full_disk", ran, file.folder);
+  EXPECT_FALSE(fs::exists(runs + "/net-1/last/step-1.tmp"));
+}
+
+}  // namespace
