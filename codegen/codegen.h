@@ -47,6 +47,8 @@ struct CompileOptions {
   // The entries to wait for, by name and batch; empty: all. The others are compiled while the caller goes on; who calls
   // one too early waits, and helps.
   std::vector<std::pair<std::string, int64_t>> awaited;
+  std::string omitted;   // the entry of this name is left out, and what only it calls: the caller has another way
+  bool profile = false;  // count each kernel's time: Entry::calls, Session::ticks
 };
 
 // Compiles every kernel and entry of the module. Requires: verify(module) is empty, module.target is one of

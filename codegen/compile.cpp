@@ -7,6 +7,7 @@
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/Module.h>
 #include <llvm/Support/MemoryBuffer.h>
+#include <llvm/Support/Path.h>
 #include <llvm/Target/TargetMachine.h>
 
 #include <fmt/format.h>
@@ -22,6 +23,7 @@
 #include "codegen/abi.h"
 #include "codegen/codegen.h"
 #include "codegen/emit_module.h"
+#include "codegen/object_cache.h"
 #include "ir/check.h"
 #include "ir/loop/text.h"
 
@@ -61,7 +63,8 @@ std::string key_of(const LoopModule& module, const ModulePart& part, const std::
   return object_key({machine, module.name, text});
 }
 
-CompiledPart compile_part(const LoopModule& module, const ModulePart& part, const MachineDescription& description) {
+CompiledPart compile_part(const LoopModule& module, const ModulePart& part, const MachineDescription& description,
+                          bool profiled) {
   CompiledPart result;
   const auto start = Clock::now();
   auto machine = make_machine(description);
@@ -70,7 +73,7 @@ CompiledPart compile_part(const LoopModule& module, const ModulePart& part, cons
     return result;
   }
   llvm::LLVMContext context;
-  std::unique_ptr<llvm::Module> emitted = emit_part(context, module, part, description, **machine);
+  std::unique_ptr<llvm::Module> emitted = emit_part(context, module, part, description, **machine, profiled);
   result.emit_ms = milliseconds_since(start);
   const auto emitted_at = Clock::now();
   optimise(*emitted, **machine);
@@ -102,6 +105,7 @@ struct Compilation {
   ObjectCache cache;
   ModuleParts cut;
   MachineDescription description;
+  bool profiled = false;
   std::string machine;  // as the cache's keys name it
   std::vector<CompiledPart> compiled;
   std::deque<PendingEntry> pending;
@@ -138,14 +142,14 @@ struct Compilation {
   void compile(size_t index) {
     const ModulePart& part = cut.parts[index];
     if (cache.folder.empty()) {
-      compiled[index] = compile_part(*module, part, description);
+      compiled[index] = compile_part(*module, part, description, profiled);
       return;
     }
     const std::string key = key_of(*module, part, machine);
     compiled[index].object = load_object(cache, key);
     compiled[index].cached = !compiled[index].object.empty();
     if (compiled[index].cached) return;
-    compiled[index] = compile_part(*module, part, description);
+    compiled[index] = compile_part(*module, part, description, profiled);
     const CompiledPart& fresh = compiled[index];
     if (fresh.error.empty()) store_object(cache, key, {fresh.object.data(), fresh.object.size()});
   }
@@ -232,6 +236,37 @@ StateTensor describe_state(const LoopModule& module, const StatePlacement& place
   return tensor;
 }
 
+// "net.nn:8,12", of the first file the locations name.
+std::string source_of(const LoopModule& module, const Locations& locations) {
+  std::string text;
+  uint32_t last_line = 0;
+  for (const Location& location : locations) {
+    if (location.file >= module.files.size() || location.file != locations.begin()->file || location.line == last_line)
+      continue;
+    if (text.empty()) text = std::string(llvm::sys::path::filename(module.files[location.file]));
+    text += fmt::format("{}{}", last_line == 0 ? ":" : ",", location.line);
+    last_line = location.line;
+  }
+  return text;
+}
+
+std::vector<EntryCall> describe_calls(const LoopModule& module, const LoopEntry& entry) {
+  std::vector<EntryCall> calls;
+  for (size_t phase = 0; phase < entry.phases.size(); ++phase) {
+    for (const KernelCall& call : entry.phases[phase].calls) {
+      const Kernel& kernel = module.kernels[call.kernel.value];
+      double bytes = 0;
+      for (const LoopBuffer& buffer : kernel.buffers) {
+        auto size = static_cast<double>(size_of(buffer.dtype));
+        for (int64_t extent : buffer.dims) size *= static_cast<double>(extent);
+        bytes += buffer.mode == LoopBuffer::inout ? 2 * size : size;
+      }
+      calls.push_back({kernel.name, source_of(module, call.locations), static_cast<int64_t>(phase), call.flops, bytes});
+    }
+  }
+  return calls;
+}
+
 Entry describe_entry(const LoopEntry& entry, nnc_entry call) {
   Entry result{entry.name, entry.batch, call, {}, entry.flops, static_cast<int64_t>(entry.phases.size())};
   for (const LoopEntry::Io& io : entry.io) {
@@ -247,15 +282,16 @@ tl::expected<Executable, std::string> compile(std::shared_ptr<const LoopModule> 
   auto compilation = std::make_shared<Compilation>();
   const LoopModule& module = *loop_module;
   compilation->module = std::move(loop_module);
-  compilation->cut = cut_into_parts(module, options.awaited);
+  compilation->cut = cut_into_parts(module, options.awaited, options.omitted);
   compilation->compiled.resize(compilation->cut.parts.size());
   compilation->description = describe(module.target);
+  compilation->profiled = options.profile;
   const std::string identity = options.cache.folder.empty() ? std::string() : build_identity();
   if (!identity.empty()) {
     compilation->cache = options.cache;
     const MachineDescription& machine = compilation->description;
-    compilation->machine = fmt::format("{} {} {} {} {} {}", identity, llvm_version(), machine.cpu, machine.tune,
-                                       machine.features, machine.vector_bits);
+    compilation->machine = fmt::format("{} {} {} {} {} {} {}", identity, llvm_version(), machine.cpu, machine.tune,
+                                       machine.features, machine.vector_bits, options.profile);
   }
   Executable executable;
   executable.model = module.name;
@@ -281,14 +317,17 @@ tl::expected<Executable, std::string> compile(std::shared_ptr<const LoopModule> 
   size_t next_pending = 0;
   for (size_t index = 0; index < module.entries.size(); ++index) {
     const LoopEntry& entry = module.entries[index];
+    if (!options.omitted.empty() && entry.name == options.omitted) continue;
+    executable.entries.push_back(describe_entry(entry, call_pending));
+    Entry& described = executable.entries.back();
+    if (options.profile) described.calls = describe_calls(module, entry);
     if (std::find(ready.begin(), ready.end(), index) == ready.end()) {
-      executable.entries.push_back(describe_entry(entry, call_pending));
-      executable.entries.back().closure = &compilation->pending[next_pending++];
+      described.closure = &compilation->pending[next_pending++];
       continue;
     }
     auto address = compilation->jit->lookup(symbol_of(module, entry));
     if (!address) return tl::unexpected(llvm::toString(address.takeError()));
-    executable.entries.push_back(describe_entry(entry, address->toPtr<nnc_entry>()));
+    described.call = address->toPtr<nnc_entry>();
   }
   if (timings != nullptr) {
     timings->link_ms += milliseconds_since(start);

@@ -121,7 +121,8 @@ llvm::Value* emit_math(KernelEmitter& e, const LoopStmt& stmt, const std::vector
 // emit_entry.cpp
 // The symbol of an entry: nnc_MODEL_step_b32.
 std::string symbol_of(const LoopModule& module, const LoopEntry& entry);
+// `profiled`: reads the time stamp counter behind each call and barrier, into nnc_context::ticks.
 void emit_entry(llvm::Module& target, const LoopModule& module, const LoopEntry& entry,
-                const MachineDescription& machine);
+                const MachineDescription& machine, bool profiled);
 
 }  // namespace nnc

@@ -106,6 +106,15 @@ void emit_barrier(EntryEmitter& e, llvm::Value* several) {
   e.b.SetInsertPoint(go_on);
 }
 
+// Adds the ticks since `last` to a counter; returns the time now.
+llvm::Value* count_ticks(llvm::IRBuilder<>& b, llvm::Value* ticks, size_t counter, llvm::Value* last) {
+  llvm::Value* now = b.CreateIntrinsic(llvm::Intrinsic::readcyclecounter, {}, {});
+  llvm::Value* at = b.CreatePtrAdd(ticks, b.getInt64(counter * sizeof(uint64_t)));
+  llvm::Value* sum = b.CreateAlignedLoad(b.getInt64Ty(), at, llvm::Align(8));
+  b.CreateAlignedStore(b.CreateAdd(sum, b.CreateSub(now, last)), at, llvm::Align(8));
+  return now;
+}
+
 }  // namespace
 
 std::string symbol_of(const LoopModule& module, const LoopEntry& entry) {
@@ -118,7 +127,7 @@ std::string symbol_of(const LoopModule& module, const LoopEntry& entry) {
 }
 
 void emit_entry(llvm::Module& target, const LoopModule& module, const LoopEntry& entry,
-                const MachineDescription& machine) {
+                const MachineDescription& machine, bool profiled) {
   llvm::IRBuilder<> b(target.getContext());
   auto* type = llvm::FunctionType::get(b.getVoidTy(), {b.getPtrTy()}, false);
   auto* function = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, symbol_of(module, entry), target);
@@ -130,9 +139,20 @@ void emit_entry(llvm::Module& target, const LoopModule& module, const LoopEntry&
   for (const LoopPhase& phase : entry.phases) {
     for (const KernelCall& call : phase.calls) share_of(e, module.kernels[call.kernel.value].items);
   }
+  llvm::Value *ticks = nullptr, *last = nullptr;
+  size_t calls = 0, counter = 0, phases = 0;
+  for (const LoopPhase& phase : entry.phases) calls += phase.calls.size();
+  if (profiled) {
+    ticks = load_field(b, function->getArg(0), offsetof(nnc_context, ticks), b.getPtrTy(), "ticks");
+    last = b.CreateIntrinsic(llvm::Intrinsic::readcyclecounter, {}, {});
+  }
   for (const LoopPhase& phase : entry.phases) {
-    for (const KernelCall& call : phase.calls) emit_call(e, target, module.kernels[call.kernel.value], call);
+    for (const KernelCall& call : phase.calls) {
+      emit_call(e, target, module.kernels[call.kernel.value], call);
+      if (profiled) last = count_ticks(b, ticks, counter++, last);
+    }
     emit_barrier(e, several);
+    if (profiled) last = count_ticks(b, ticks, calls + phases++, last);
   }
   b.CreateRetVoid();
 }

@@ -42,25 +42,36 @@ DebugInfo describe_sources(llvm::DIBuilder& builder, const LoopModule& module) {
 
 }  // namespace
 
-ModuleParts cut_into_parts(const LoopModule& module, const std::vector<std::pair<std::string, int64_t>>& awaited) {
+ModuleParts cut_into_parts(const LoopModule& module, const std::vector<std::pair<std::string, int64_t>>& awaited,
+                           const std::string& omitted) {
   // About what the backend compiles in a few tens of milliseconds: enough to share out, too much to drown in fixed
   // costs.
   constexpr int64_t part_size = 1000;
-  std::vector<bool> entry_awaited(module.entries.size(), awaited.empty());
-  std::vector<bool> kernel_awaited(module.kernels.size(), awaited.empty());
-  for (size_t index = 0; index < module.entries.size(); ++index) {
-    const LoopEntry& entry = module.entries[index];
-    if (std::find(awaited.begin(), awaited.end(), std::pair(entry.name, entry.batch)) == awaited.end()) continue;
-    entry_awaited[index] = true;
-    for (const LoopPhase& phase : entry.phases) {
-      for (const KernelCall& call : phase.calls) kernel_awaited[call.kernel.value] = true;
+  enum class When : uint8_t { never, now, later };
+  const When unless_awaited = awaited.empty() ? When::now : When::later;
+  std::vector<When> entry_when(module.entries.size(), unless_awaited);
+  std::vector<When> kernel_when(module.kernels.size(), unless_awaited);
+  const auto mark = [&](size_t index, When when) {
+    entry_when[index] = when;
+    for (const LoopPhase& phase : module.entries[index].phases) {
+      for (const KernelCall& call : phase.calls) kernel_when[call.kernel.value] = when;
+    }
+  };
+  // A kernel of several entries is made for the one that needs it first.
+  for (const When when : {When::never, When::later, When::now}) {
+    for (size_t index = 0; index < module.entries.size(); ++index) {
+      const LoopEntry& entry = module.entries[index];
+      const bool wanted =
+          std::find(awaited.begin(), awaited.end(), std::pair(entry.name, entry.batch)) != awaited.end();
+      const When own = !omitted.empty() && entry.name == omitted ? When::never : wanted ? When::now : unless_awaited;
+      if (own == when) mark(index, when);
     }
   }
   ModuleParts cut;
-  for (const bool now : {true, false}) {
+  for (const When when : {When::now, When::later}) {
     int64_t size = part_size;
     for (size_t index = 0; index < module.kernels.size(); ++index) {
-      if (kernel_awaited[index] != now) continue;
+      if (kernel_when[index] != when) continue;
       if (size >= part_size) {
         cut.parts.emplace_back();
         size = 0;
@@ -70,16 +81,17 @@ ModuleParts cut_into_parts(const LoopModule& module, const std::vector<std::pair
     }
     ModulePart entries;
     for (size_t index = 0; index < module.entries.size(); ++index) {
-      if (entry_awaited[index] == now) entries.entries.push_back(index);
+      if (entry_when[index] == when) entries.entries.push_back(index);
     }
     if (!entries.entries.empty()) cut.parts.push_back(std::move(entries));
-    if (now) cut.awaited = cut.parts.size();
+    if (when == When::now) cut.awaited = cut.parts.size();
   }
   return cut;
 }
 
 std::unique_ptr<llvm::Module> emit_part(llvm::LLVMContext& context, const LoopModule& module, const ModulePart& part,
-                                        const MachineDescription& description, llvm::TargetMachine& machine) {
+                                        const MachineDescription& description, llvm::TargetMachine& machine,
+                                        bool profiled) {
   auto result = std::make_unique<llvm::Module>(module.name, context);
   result->setTargetTriple(machine.getTargetTriple().str());
   result->setDataLayout(machine.createDataLayout());
@@ -87,7 +99,7 @@ std::unique_ptr<llvm::Module> emit_part(llvm::LLVMContext& context, const LoopMo
   llvm::DIBuilder builder(*result);
   DebugInfo debug = describe_sources(builder, module);
   for (size_t kernel : part.kernels) emit_kernel(*result, module.kernels[kernel], description, &debug);
-  for (size_t entry : part.entries) emit_entry(*result, module, module.entries[entry], description);
+  for (size_t entry : part.entries) emit_entry(*result, module, module.entries[entry], description, profiled);
   builder.finalize();
   std::string wrong;
   llvm::raw_string_ostream stream(wrong);

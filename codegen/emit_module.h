@@ -17,16 +17,19 @@ struct ModulePart {
 };
 
 // Cuts the kernels into parts of similar size, in order; the same for every machine and number of threads. What the
-// `awaited` entries call comes first, then those entries, then all else (CompileOptions::awaited; empty: all are).
+// `awaited` entries call comes first, then those entries, then all else (CompileOptions::awaited; empty: all are). What
+// only the `omitted` entry calls is in no part.
 struct ModuleParts {
   std::vector<ModulePart> parts;
   size_t awaited = 0;  // how many of them are waited for
 };
-ModuleParts cut_into_parts(const LoopModule& module, const std::vector<std::pair<std::string, int64_t>>& awaited = {});
+ModuleParts cut_into_parts(const LoopModule& module, const std::vector<std::pair<std::string, int64_t>>& awaited = {},
+                           const std::string& omitted = {});
 
 // Emits a part with debug information, verified.
 std::unique_ptr<llvm::Module> emit_part(llvm::LLVMContext& context, const LoopModule& module, const ModulePart& part,
-                                        const MachineDescription& description, llvm::TargetMachine& machine);
+                                        const MachineDescription& description, llvm::TargetMachine& machine,
+                                        bool profiled = false);
 
 // The pass pipeline: short, since Loop IR has decided what is vectorised, unrolled and fused.
 void optimise(llvm::Module& module, llvm::TargetMachine& machine);

@@ -4,6 +4,7 @@
 #include <llvm/ADT/StringMap.h>
 #include <llvm/IR/Function.h>
 #include <llvm/MC/TargetRegistry.h>
+#include <llvm/Support/CommandLine.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Target/TargetMachine.h>
 #include <llvm/TargetParser/Host.h>
@@ -36,6 +37,14 @@ void initialise_native_backend() {
   std::call_once(once, [] {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
+    // Addresses are laid out by the emitter, at the head of the loop they depend on: to look for better ones costs a
+    // fifth of the backend's time and finds none. The second scheduling costs a tenth; out-of-order processors do
+    // without.
+    for (const char* pass : {"disable-lsr", "disable-post-ra"}) {
+      auto& options = llvm::cl::getRegisteredOptions();
+      if (const auto option = options.find(pass); option != options.end())
+        option->second->addOccurrence(0, pass, "true");
+    }
   });
 }
 

@@ -6,12 +6,15 @@
 #include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 
 #include "driver/commands.h"
 #include "driver/compile.h"
 #include "driver/console.h"
 #include "driver/experiment.h"
+#include "driver/limits.h"
+#include "driver/profile.h"
 #include "runtime/data/batches.h"
 #include "runtime/logs/progress.h"
 #include "runtime/memory.h"
@@ -60,6 +63,7 @@ struct Samples {
     std::nth_element(microseconds.begin(), middle, microseconds.end());
     return *middle;
   }
+  int64_t bytes() const { return static_cast<int64_t>(microseconds.capacity() * sizeof(float)); }
   double least() const { return *std::min_element(microseconds.begin(), microseconds.end()); }
 };
 
@@ -88,27 +92,57 @@ Samples time_steps(Session& session, const BoundEntry& step, const Experiment& e
   return samples;
 }
 
-void print_result(const Experiment& experiment, const Runnable& runnable, const Entry& step, int64_t threads,
-                  Samples& samples, bool json) {
+// Resident memory of this process, in bytes.
+int64_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  int64_t pages = 0, resident = 0;
+  file >> pages >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
+struct Measured {
+  Samples samples;
+  MachineLimits limits;  // zeros where they could not be measured
+  int64_t grown_bytes = 0, planned_bytes = 0;
+  int64_t threads = 1;
+  std::optional<StepProfile> profile;
+};
+
+void print_result(const Experiment& experiment, const Runnable& runnable, const Entry& step, Measured& measured,
+                  bool json) {
+  Samples& samples = measured.samples;
+  const int64_t threads = measured.threads;
   const double median = samples.median(), least = samples.least();
   const int64_t parameters = parameter_count(runnable.lowered->program->states);
   const int64_t arena = runnable.executable.arena_bytes;
+  const MachineLimits& limits = measured.limits;
+  const double rate = step.flops / median * 1e-3;
   if (json) {
-    print_json({{"schema", json_schema},
-                {"model", runnable.executable.model},
-                {"batch", step.batch},
-                {"step_us", median},
-                {"min_us", least},
-                {"steps", samples.steps},
-                {"compile_ms", runnable.compile_ms},
-                {"cached", runnable.cached},
-                {"first_step_ms", samples.first_step_ms},
-                {"data_ms", experiment.data_ms},
-                {"arena_bytes", arena},
-                {"parameters", parameters},
-                {"flops_per_step", step.flops},
-                {"threads", threads},
-                {"code", runnable.how}});
+    nlohmann::ordered_json line = {{"schema", json_schema},
+                                   {"model", runnable.executable.model},
+                                   {"batch", step.batch},
+                                   {"step_us", median},
+                                   {"min_us", least},
+                                   {"steps", samples.steps},
+                                   {"compile_ms", runnable.compile_ms},
+                                   {"cached", runnable.cached},
+                                   {"emit_ms", runnable.emit_ms},
+                                   {"backend_ms", runnable.backend_ms},
+                                   {"link_ms", runnable.link_ms},
+                                   {"first_step_ms", samples.first_step_ms},
+                                   {"data_ms", experiment.data_ms},
+                                   {"arena_bytes", arena},
+                                   {"parameters", parameters},
+                                   {"flops_per_step", step.flops},
+                                   {"threads", threads},
+                                   {"code", runnable.how},
+                                   {"limit_gflops", limits.gflops},
+                                   {"limit_gbytes", limits.gbytes},
+                                   {"of_limit", limits.gflops > 0 ? rate / limits.gflops : 0},
+                                   {"planned_bytes", measured.planned_bytes},
+                                   {"grown_bytes", measured.grown_bytes}};
+    if (measured.profile) line["profile"] = profile_json(*measured.profile, limits);
+    print_json(line);
     return;
   }
   fmt::print("{}, batches of {}, {}, {} thread{}\n", runnable.executable.model, step.batch, runnable.how, threads,
@@ -119,7 +153,12 @@ void print_result(const Experiment& experiment, const Runnable& runnable, const 
              format_flops(step.flops));
   fmt::print("first step  {:.0f} ms after the start; data {:.1f} ms, compilation {:.1f} ms\n", samples.first_step_ms,
              experiment.data_ms, runnable.compile_ms);
+  if (limits.gflops > 0) {
+    fmt::print("limit       {:.1f} GFLOP/s of multiply-adds here and now: the step runs at {:.0f} % of it\n",
+               limits.gflops, 100 * rate / limits.gflops);
+  }
   fmt::print("size        {} parameters, arena {}\n", group_digits(parameters), format_bytes(arena));
+  if (measured.profile) fmt::print("\n{}", print_profile(*measured.profile, limits));
 }
 
 }  // namespace
@@ -146,13 +185,25 @@ int bench(const BenchArguments& arguments) {
   const Entry* step = runnable->executable.find("step", batch);
   if (step == nullptr) return fail(kInternal, "the program has no step", {}, json);
   const int64_t threads = choose_threads(arguments.threads, step->flops);
+  Measured measured;
+  measured.threads = threads;
+  const int64_t before = resident_bytes();
   auto session = open_session(runnable->executable, threads);
   if (!session) return fail_with(session.error());
   initialize(*session, experiment.config.seed);
   auto bound = bind_entry(*step, experiment.dataset);
   if (!bound) return fail_with(bound.error());
-  Samples samples = time_steps(*session, *bound, experiment, arguments.seconds);
-  print_result(experiment, *runnable, *step, threads, samples, json);
+  measured.samples = time_steps(*session, *bound, experiment, arguments.seconds);
+  const Executable& executable = runnable->executable;
+  measured.planned_bytes =
+      executable.state_bytes + executable.arena_bytes + threads * executable.scratch_bytes + bound->memory.bytes();
+  measured.grown_bytes = resident_bytes() - before - measured.samples.bytes();
+  if (arguments.compile.interpret.empty()) {
+    if (arguments.compile.profile) measured.profile = read_profile(*session, *step);
+    session->team.reset();  // its threads would share the cores with those that measure
+    if (const auto limits = measure_limits(options.target, threads)) measured.limits = *limits;
+  }
+  print_result(experiment, *runnable, *step, measured, json);
   return kOk;
 }
 

@@ -23,7 +23,8 @@ struct CompileArguments {
   std::string interpret;       // "": native code; graph, loop
   std::vector<std::string> disabled_passes;
   int64_t pass_limit = -1;
-  bool cache = true;  // keep compiled objects for the next run
+  bool profile = false;  // count the time of each kernel
+  bool cache = true;     // keep compiled objects for the next run
 };
 
 struct IrArguments {

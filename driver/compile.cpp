@@ -8,6 +8,7 @@
 
 #include "codegen/codegen.h"
 #include "driver/console.h"
+#include "driver/experiment.h"
 #include "driver/interpret.h"
 #include "driver/measure.h"
 #include "runtime/threads.h"
@@ -40,6 +41,21 @@ bool read_target(const std::string& cpu, bool runs, Target& target) {
   fail(0, fmt::format("this machine ({}) cannot run {} code", host.cpu, cpu),
        fmt::format("--cpu={} is the best it can", host.targets.front().name));
   return false;
+}
+
+// To compile what runs once takes longer than to interpret it where there is little of it. Loop IR gives the same bits.
+bool is_small(const Program& program) {
+  constexpr int64_t most_elements = 1 << 14;
+  return parameter_count(program.states) <= most_elements;
+}
+
+void add_interpreted(Executable& executable, const std::shared_ptr<const Lowered>& lowered, const std::string& name) {
+  Executable loops = interpret_loops(lowered);
+  for (Entry& entry : loops.entries) {
+    if (entry.name == name) executable.entries.push_back(std::move(entry));
+  }
+  executable.code =
+      std::make_shared<std::pair<std::shared_ptr<void>, std::shared_ptr<void>>>(executable.code, loops.code);
 }
 
 // What the first step needs; without a step, all is needed at once.
@@ -86,12 +102,18 @@ tl::expected<Runnable, std::string> make_runnable(Program program, const Compile
   } else {
     CompileOptions compiling;
     if (arguments.cache) compiling.cache = default_cache();
+    compiling.profile = arguments.profile;
     compiling.awaited = first_entries(*lowered->program);
+    if (is_small(*lowered->program)) compiling.omitted = "initialize";
     CompileTimings timings;
     auto compiled = compile(std::shared_ptr<const LoopModule>(lowered, &lowered->module), compiling, &timings);
+    runnable.emit_ms = timings.emit_ms;
+    runnable.backend_ms = timings.optimise_ms;
+    runnable.link_ms = timings.link_ms;
     runnable.cached = timings.objects > 0 && timings.cached == timings.objects;
     if (!compiled) return tl::unexpected(compiled.error());
     runnable.executable = std::move(*compiled);
+    if (!compiling.omitted.empty()) add_interpreted(runnable.executable, lowered, compiling.omitted);
     runnable.how = options.target.name;
   }
   runnable.executable.measuring = make_measuring(lowered);

@@ -22,6 +22,7 @@ struct Runnable {
   std::string how;        // "native avx512", "interpreted graph", …
   double compile_ms = 0;  // passes, emission, optimisation, linking, until the first step can run
   bool cached = false;    // the objects that step needs were in the cache
+  double emit_ms = 0, backend_ms = 0, link_ms = 0;  // parts of it, of all threads together
 };
 
 // Errors: what LLVM or the loader said (exit code 6).

@@ -55,8 +55,7 @@ bool build(Experiment& experiment);
 // Leaves the functions that training calls, and those named in `others`.
 void keep_training_functions(Experiment& experiment, const std::vector<std::string>& others = {});
 
-// Says so where training would lack something it needs or have to ignore a setting: no optimizer (E503), settings that
-// this compiler cannot follow (E501). False if so.
+// Says so where there is no train block and so no optimizer (E503). False if there are errors, this or others.
 bool check_trainable(Experiment& experiment);
 
 // Shows the diagnostics: on stderr, or with json on stdout. Returns the exit code for them.

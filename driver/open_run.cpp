@@ -89,11 +89,12 @@ RuntimeErrors open_files(Run& run, const RunRequest& request) {
   if (!spec.source) return {argument_error("the run's model file names no source")};
   auto source = source_of_files(*spec.source, request.files);
   if (!source) return {source.error()};
-  std::vector<std::string> optional;
+  std::vector<FieldPlan> plans = run.plans;
   for (const ModelInput& input : model_inputs(*experiment.unit)) {
-    if (input.target && request.targets_optional) optional.push_back(input.name);
+    if (!input.target || !request.without_targets) continue;
+    std::erase_if(plans, [&](const FieldPlan& plan) { return plan.name == input.name; });
   }
-  auto dataset = apply_saved(*source, run.plans, optional);
+  auto dataset = apply_saved(*source, plans);
   if (!dataset) return dataset.error();
   experiment.dataset = std::move(*dataset);
   if (!convert_fields(experiment)) return {};

@@ -82,7 +82,7 @@ ReportOutput classes_output(const TargetValues& target, const PredictedOutput& o
 
 TargetValues read_target(const DataField& field, std::span<const uint32_t> rows) {
   TargetValues target{field.name, field.type == ElementType::i32, field.bound, product(field.dims),
-                      {},         class_names(field.plan)};
+                      {},         lane_names(field.plan)};
   for (const uint32_t row : rows) {
     const std::byte* from = field.row(row);
     for (int64_t k = 0; k < target.width; ++k) {

@@ -14,14 +14,6 @@
 namespace nnc {
 namespace {
 
-RuntimeError trouble(ErrorCode code, std::string message, std::string help = {}) {
-  RuntimeError error;
-  error.code = code;
-  error.message = std::move(message);
-  error.help = std::move(help);
-  return error;
-}
-
 // Settings under which what was done so far would have come out otherwise, or would have no place to go on.
 bool check_settings(const std::vector<std::string>& settings, bool json) {
   for (const std::string& setting : settings) {
@@ -43,9 +35,9 @@ RuntimeErrors check_data(const Run& run) {
   const nlohmann::json before = run.info.value("data", nlohmann::json());
   RuntimeErrors errors;
   for (const std::string& difference : differences(before, fingerprint(run.experiment.dataset))) {
-    errors.push_back(trouble(ErrorCode::E802,
-                             fmt::format("the data changed since {} began: {}", run.directory, difference),
-                             "changed data begin a run of their own: nnc train FILE"));
+    errors.push_back(run_error(ErrorCode::E802,
+                               fmt::format("the data changed since {} began: {}", run.directory, difference),
+                               "changed data begin a run of their own: nnc train FILE"));
   }
   return errors;
 }
@@ -62,12 +54,13 @@ RuntimeErrors load_start(const Run& run, Session& session, TrainStart& start) {
   const FoundCheckpoints last = find_checkpoints(run.directory + "/" + run_last_folder);
   if (last.sound.empty()) {
     if (!last.damaged.empty()) return last.damaged;
-    return {trouble(ErrorCode::E803, fmt::format("{} holds no checkpoint to go on from", run.directory),
-                    "the run ended before its first one: nnc train FILE begins anew")};
+    return {run_error(ErrorCode::E803, fmt::format("{} holds no checkpoint to go on from", run.directory),
+                      "the run ended before its first one: nnc train FILE begins anew")};
   }
   set_aside(last);
   const FoundCheckpoint& from = last.sound.front();
   start.progress = from.progress;
+  remove_later_epochs(run.directory + "/" + run_best_folder, start.progress.best_epoch);
   if (start.progress.best_epoch > 0) {
     const FoundCheckpoints best = find_checkpoints(run.directory + "/" + run_best_folder);
     set_aside(best);
@@ -80,9 +73,9 @@ RuntimeErrors load_start(const Run& run, Session& session, TrainStart& start) {
       const auto bytes = static_cast<size_t>(session.state.bytes());
       start.best_state.assign(session.state.data(), session.state.data() + bytes);
     } else if (stop && stop->restore) {
-      return {trouble(ErrorCode::E801,
-                      fmt::format("{}/{} has no sound checkpoint of epoch {}, which early stop would restore",
-                                  run.directory, run_best_folder, start.progress.best_epoch))};
+      return {run_error(ErrorCode::E801,
+                        fmt::format("{}/{} has no sound checkpoint of epoch {}, which early stop would restore",
+                                    run.directory, run_best_folder, start.progress.best_epoch))};
     }
   }
   return load_segment(session, from.path);
@@ -96,6 +89,8 @@ int resume(const ResumeArguments& arguments) {
   Run run;
   if (const RuntimeErrors errors = read_run(arguments.run, arguments.settings, run); !errors.empty())
     return report_errors(errors, json);
+  auto lock = RunLock::take(run.directory);
+  if (!lock) return report_errors({lock.error()}, json);
   CompileArguments compile;
   const auto text = [&](const char* name) {
     const nlohmann::json value = run.info.value(name, nlohmann::json());
@@ -118,15 +113,20 @@ int resume(const ResumeArguments& arguments) {
   if (!compile_training(experiment, compile, options, json, runnable, code)) return code;
   RunRecorder recorder;
   recorder.directory = run.directory;
+  recorder.lock = std::move(*lock);
   recorder.info = run.info;
   recorder.save_every = arguments.save_every;
   recorder.info["settings"] = experiment.settings;
   recorder.info["resumed"].push_back(utc_time());
+  recorder.info["status"] = "running";
   TrainingRequest request{arguments.threads, json, arguments.quiet, &recorder, run.directory};
   const LoadStart load = [&](Session& session, TrainStart& start, int& why) {
     const RuntimeErrors errors = load_start(run, session, start);
-    if (!errors.empty()) why = report_errors(errors, json);
-    return errors.empty();
+    if (!errors.empty()) return why = report_errors(errors, json), false;
+    auto written = write_run_info(run.directory, recorder.info);
+    if (written) return true;
+    add_saving_help(written.error());
+    return why = report_errors(written.error(), json), false;
   };
   TrainResult result;
   return run_training(experiment, runnable, request, load, result);

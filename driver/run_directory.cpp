@@ -24,14 +24,6 @@ constexpr int64_t longest_fitted = int64_t{1} << 30;
 
 std::string absolute(const std::string& path) { return fs::absolute(path).lexically_normal().string(); }
 
-RuntimeError trouble(ErrorCode code, std::string message, std::string help = {}) {
-  RuntimeError error;
-  error.code = code;
-  error.message = std::move(message);
-  error.help = std::move(help);
-  return error;
-}
-
 nlohmann::json fields_json(const Experiment& experiment) {
   nlohmann::json fields = nlohmann::json::array();
   for (const DataField& field : experiment.dataset.fields) {
@@ -85,7 +77,7 @@ tl::expected<nlohmann::json, RuntimeError> read_json(const std::string& path, in
   auto text = read_whole_file(path, limit);
   if (!text) return tl::unexpected(text.error());
   auto json = parse_json(*text, 400);
-  if (!json) return tl::unexpected(trouble(ErrorCode::E801, fmt::format("{}: {}", path, json.error())));
+  if (!json) return tl::unexpected(run_error(ErrorCode::E801, fmt::format("{}: {}", path, json.error())));
   return std::move(*json);
 }
 
@@ -109,14 +101,14 @@ tl::expected<FileTexts, RuntimeError> read_texts(const std::string& directory, c
     const std::string kept = good ? file["kept"].get<std::string>() : "";
     if (!good || kept.find("..") != std::string::npos || kept.starts_with('/')) {
       return tl::unexpected(
-          trouble(ErrorCode::E801, fmt::format("{}/{}: malformed `files`", directory, run_info_file)));
+          run_error(ErrorCode::E801, fmt::format("{}/{}: malformed `files`", directory, run_info_file)));
     }
     const std::string path = directory + "/" + kept;
     auto text = read_whole_file(path, longest_info);
     if (!text) return tl::unexpected(text.error());
     if (fingerprint(*text) != file["xxh3"]) {
-      return tl::unexpected(trouble(ErrorCode::E802, fmt::format("{} has changed since the run began", path),
-                                    "a changed model begins a run of its own: nnc train FILE"));
+      return tl::unexpected(run_error(ErrorCode::E802, fmt::format("{} has changed since the run began", path),
+                                      "a changed model begins a run of its own: nnc train FILE"));
     }
     texts[file["path"].get<std::string>()] = std::move(*text);
   }
@@ -137,16 +129,24 @@ tl::expected<std::vector<FieldPlan>, RuntimeError> read_plans(const std::string&
   if (!json) return tl::unexpected(json.error());
   std::vector<FieldPlan> plans;
   const nlohmann::json fields = json->is_object() ? json->value("fields", nlohmann::json()) : nlohmann::json();
-  if (!fields.is_array()) return tl::unexpected(trouble(ErrorCode::E801, fmt::format("{} holds no fields", path)));
+  if (!fields.is_array()) return tl::unexpected(run_error(ErrorCode::E801, fmt::format("{} holds no fields", path)));
   for (const nlohmann::json& field : fields) {
     auto plan = plan_from_json(field);
-    if (!plan) return tl::unexpected(trouble(ErrorCode::E801, fmt::format("{}: {}", path, plan.error())));
+    if (!plan) return tl::unexpected(run_error(ErrorCode::E801, fmt::format("{}: {}", path, plan.error())));
     plans.push_back(std::move(*plan));
   }
   return plans;
 }
 
 }  // namespace
+
+RuntimeError run_error(ErrorCode code, std::string message, std::string help) {
+  RuntimeError error;
+  error.code = code;
+  error.message = std::move(message);
+  error.help = std::move(help);
+  return error;
+}
 
 std::string utc_time() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
@@ -182,15 +182,19 @@ RuntimeErrors read_run(const std::string& directory, const std::vector<std::stri
   const std::string path = run.directory + "/" + run_info_file;
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored)) {
-    return {trouble(ErrorCode::E803, fmt::format("{} is no run: there is no {}", directory, path),
-                    "`nnc train FILE` makes one and says its name")};
+    return {run_error(ErrorCode::E803, fmt::format("{} is no run: there is no {}", directory, path),
+                      "`nnc train FILE` makes one and says its name")};
   }
   auto info = read_json(path, longest_info);
   if (!info) return {info.error()};
   const bool good = info->is_object() && info->value("file", nlohmann::json()).is_string() &&
                     info->value("folder", nlohmann::json()).is_string() &&
-                    info->value("files", nlohmann::json()).is_array();
-  if (!good) return {trouble(ErrorCode::E801, fmt::format("{} lacks `file`, `folder` or `files`", path))};
+                    info->value("files", nlohmann::json()).is_array() &&
+                    info->value("resumed", nlohmann::json::array()).is_array() &&
+                    info->value("seconds", nlohmann::json(0)).is_number();
+  if (!good)
+    return {
+        run_error(ErrorCode::E801, fmt::format("{} lacks `file`, `folder` or `files`, or has them malformed", path))};
   run.info = std::move(*info);
   auto texts = read_texts(run.directory, run.info);
   if (!texts) return {texts.error()};
@@ -200,7 +204,7 @@ RuntimeErrors read_run(const std::string& directory, const std::vector<std::stri
   std::vector<std::string> settings = strings(run.info, "settings");
   for (const std::string& setting : settings) {
     if (setting.find('=') == std::string::npos)
-      return {trouble(ErrorCode::E801, fmt::format("{}: malformed `settings`", path))};
+      return {run_error(ErrorCode::E801, fmt::format("{}: malformed `settings`", path))};
   }
   settings.insert(settings.end(), more.begin(), more.end());
   run.experiment = load_experiment(run.info["file"].get<std::string>(), settings, *texts);
@@ -217,8 +221,8 @@ tl::expected<FoundCheckpoint, RuntimeErrors> weights_of_run(const std::string& d
     damaged.insert(damaged.end(), found.damaged.begin(), found.damaged.end());
   }
   if (!damaged.empty()) return tl::unexpected(std::move(damaged));
-  return tl::unexpected(RuntimeErrors{trouble(ErrorCode::E803, fmt::format("{} holds no checkpoint", directory),
-                                              "the run ended before its first one")});
+  return tl::unexpected(RuntimeErrors{run_error(ErrorCode::E803, fmt::format("{} holds no checkpoint", directory),
+                                                "the run ended before its first one")});
 }
 
 void add_saving_help(RuntimeErrors& errors) {

@@ -55,9 +55,9 @@ struct RunRequest {
   int64_t threads = 0;
   std::vector<std::string> files;  // in place of the run's data: FILE, or NAME=FILE for sources of several; all rows
                                    // are of the part `test`. Empty: the run's own data, split as they were
-  bool targets_optional = false;
-  bool evaluate = true;  // make the entry "evaluate" for every part of the data
-  bool predict = false;  // and "predict"
+  bool without_targets = false;    // leave them out of those files, whether their columns are there or not
+  bool evaluate = true;            // make the entry "evaluate" for every part of the data
+  bool predict = false;            // and "predict"
 };
 
 // Reads the run, opens its data or those of the request with the fitted transforms, compiles what is asked for, and
@@ -77,6 +77,9 @@ struct PredictedOutput {
 };
 // Requires a run opened with `predict`. Errors: E611, E650.
 tl::expected<std::vector<PredictedOutput>, RuntimeErrors> predict_rows(Run& run, std::span<const uint32_t> rows);
+
+// An error that has no place in a file.
+RuntimeError run_error(ErrorCode code, std::string message, std::string help = {});
 
 // Says where else a run could be kept, to errors of writing it.
 void add_saving_help(RuntimeErrors& errors);

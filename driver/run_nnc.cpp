@@ -64,6 +64,11 @@ void add_compile(CLI::App& command, CompileArguments& arguments) {
       ->check(CLI::NonNegativeNumber);
 }
 
+void add_profile(CLI::App& command, CompileArguments& arguments) {
+  command.add_flag("--profile", arguments.profile,
+                   "say where the time goes, kernel by kernel, against this machine's limits");
+}
+
 void add_threads(CLI::App& command, int64_t& threads) {
   command.add_option("--threads", threads, "threads (by default as many as pay)")
       ->type_name("N")
@@ -157,6 +162,7 @@ void add_running(CLI::App& app, CommandLine& line) {
   CLI::App& train_command = *app.add_subcommand("train", "Compile a model and train it");
   add_model(train_command, line.train.model);
   add_compile(train_command, line.train.compile);
+  add_profile(train_command, line.train.compile);
   add_threads(train_command, line.train.threads);
   train_command.add_flag("--quiet", line.train.quiet, "only the table at the end");
   add_saving(train_command, line.train);
@@ -165,6 +171,7 @@ void add_running(CLI::App& app, CommandLine& line) {
   CLI::App& bench_command = *app.add_subcommand("bench", "Time the compiled step on the model's own data");
   add_model(bench_command, line.bench.model);
   add_compile(bench_command, line.bench.compile);
+  add_profile(bench_command, line.bench.compile);
   add_threads(bench_command, line.bench.threads);
   bench_command.add_option("--seconds", line.bench.seconds, "how long to measure (2)")
       ->type_name("S")

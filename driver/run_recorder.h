@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "driver/experiment.h"
+#include "runtime/checkpoint/run_lock.h"
 #include "runtime/logs/run_logs.h"
 #include "runtime/memory.h"
 #include "runtime/session.h"
@@ -20,6 +21,7 @@ namespace nnc {
 
 struct RunRecorder {
   std::string directory;  // of the run
+  RunLock lock;           // on it
   nlohmann::json info;    // run.json
   double save_every = 2;  // seconds
   const Experiment* experiment = nullptr;

@@ -6,29 +6,12 @@
 #include <cmath>
 
 #include "driver/console.h"
+#include "runtime/data/utf8.h"
 
 namespace nnc {
 namespace {
 
 constexpr double largest = 1e300;
-
-// Bytes of the UTF-8 sequence at `i`, or 0 where it is broken.
-size_t sequence_length(std::string_view text, size_t i) {
-  const auto byte = [&](size_t k) { return k < text.size() ? static_cast<uint8_t>(text[k]) : uint8_t{0}; };
-  const uint8_t first = byte(i);
-  const size_t length = first < 0x80                    ? 1
-                        : first >= 0xC2 && first < 0xE0 ? 2
-                        : (first & 0xF0) == 0xE0        ? 3
-                        : first >= 0xF0 && first < 0xF5 ? 4
-                                                        : 0;
-  for (size_t k = 1; k < length; ++k) {
-    if ((byte(i + k) & 0xC0) != 0x80) return 0;
-  }
-  const uint8_t second = byte(i + 1);
-  const bool overlong = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
-  const bool outside = (first == 0xED && second >= 0xA0) || (first == 0xF4 && second >= 0x90);
-  return overlong || outside ? 0 : length;
-}
 
 // Digits enough to tell ticks `step` apart.
 std::string tick_text(double value, double step, double size) {
@@ -47,8 +30,9 @@ std::string tick_text(double value, double step, double size) {
 
 std::string escape_html(std::string_view text) {
   std::string out;
+  uint32_t point = 0;
   for (size_t i = 0; i < text.size();) {
-    const size_t length = sequence_length(text, i);
+    const size_t length = decode_utf8(text.substr(i), point);
     const char c = text[i];
     if (length == 0 || (length == 1 && static_cast<uint8_t>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7F) {
       out += "\xEF\xBF\xBD";

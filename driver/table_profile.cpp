@@ -10,6 +10,7 @@
 #include "runtime/data/arguments.h"
 #include "runtime/data/columns.h"
 #include "runtime/data/csv.h"
+#include "runtime/data/utf8.h"
 
 namespace nnc {
 namespace {
@@ -141,20 +142,8 @@ bool few_codes(const Column& column, const TargetProfile& profile) {
 }  // namespace
 
 bool writable(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto first = static_cast<unsigned char>(text[i++]);
-    if ((first < 0x20 && first != '\n' && first != '\t') || first == 0x7F) return false;
-    const int more = first < 0x80 ? 0 : first < 0xC2 ? -1 : first < 0xE0 ? 1 : first < 0xF0 ? 2 : first < 0xF5 ? 3 : -1;
-    if (more < 0 || i + static_cast<size_t>(more) > text.size()) return false;
-    const unsigned second = more > 0 ? static_cast<unsigned char>(text[i]) : 0x80u;
-    if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) || (first == 0xF0 && second < 0x90) ||
-        (first == 0xF4 && second > 0x8F))
-      return false;
-    for (int k = 0; k < more; ++k, ++i) {
-      if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) return false;
-    }
-  }
-  return true;
+  const auto control = [](char c) { return (c >= 0 && c < 0x20 && c != '\n' && c != '\t') || c == 0x7F; };
+  return is_utf8(text) && std::none_of(text.begin(), text.end(), control);
 }
 
 std::vector<ColumnProfile> profile_columns(const Table& table) {

@@ -51,6 +51,9 @@ int train_once(const TrainArguments& arguments, const PipelineOptions& options, 
       return report_errors(directory.error(), json);
     }
     recorder.directory = *directory;
+    auto lock = RunLock::take(*directory);
+    if (!lock) return report_errors({lock.error()}, json);
+    recorder.lock = std::move(*lock);
     recorder.save_every = arguments.save_every;
   }
   Runnable runnable;

@@ -7,6 +7,8 @@
 
 #include "driver/console.h"
 #include "driver/diverged.h"
+#include "driver/limits.h"
+#include "driver/profile.h"
 #include "driver/run_directory.h"
 #include "runtime/checkpoint/checkpoint_files.h"
 #include "runtime/logs/progress.h"
@@ -108,6 +110,22 @@ RuntimeErrors load_initial(Experiment& experiment, Session& session) {
   return errors;
 }
 
+// Where the time of every entry went that training called.
+void show_profiles(Session& session, const Target& target, int64_t threads, bool json) {
+  session.team.reset();  // its threads would share the cores with those that measure
+  const MachineLimits limits = measure_limits(target, threads).value_or(MachineLimits{});
+  for (const Entry& entry : session.executable->entries) {
+    const auto index = static_cast<size_t>(&entry - session.executable->entries.data());
+    if (session.ticks[index].calls == 0 || entry.calls.empty()) continue;
+    const StepProfile profile = read_profile(session, entry);
+    if (json) {
+      print_json({{"schema", json_schema}, {"event", "profile"}, {"profile", profile_json(profile, limits)}});
+    } else {
+      fmt::print("\n{}", print_profile(profile, limits));
+    }
+  }
+}
+
 }  // namespace
 
 bool compile_training(Experiment& experiment, const CompileArguments& arguments, PipelineOptions options, bool json,
@@ -165,6 +183,7 @@ int run_training(Experiment& experiment, const Runnable& runnable, const Trainin
   progress.finish(result);
   if (!unsaved.empty()) return report_errors(unsaved, json);
   if (result.status == TrainStatus::diverged) report(experiment, json);
+  if (!session->ticks.empty()) show_profiles(*session, runnable.lowered->module.target, threads, json);
   if (!json && !request.quiet) print_next(experiment, result, recorder);
   return exit_code_of(result);
 }

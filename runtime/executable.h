@@ -24,7 +24,9 @@ struct nnc_context {
   void* team;  // argument of `barrier`
   void (*barrier)(void* team,
                   int64_t thread);  // all threads of the team arrive before any leaves; null when threads == 1
-  void* closure;  // of a caller that stands in for compiled code (an interpreter); compiled code never looks at it
+  void* closure;    // of a caller that stands in for compiled code (an interpreter); compiled code never looks at it
+  uint64_t* ticks;  // of entries compiled to be profiled: this thread's counters, one for each of Entry::calls, then
+                    // one for the barrier behind each phase, in ticks of the time stamp counter
 };
 
 typedef void (*nnc_entry)(const nnc_context*);
@@ -61,6 +63,14 @@ struct StateTensor {
   std::string slot_of;  // of an optimizer slot: its parameter
 };
 
+// A kernel that an entry calls, as a profile names it.
+struct EntryCall {
+  std::string kernel;
+  std::string source;  // "net.nn:8,12"
+  int64_t phase = 0;
+  double flops = 0, bytes = 0;  // operations; bytes of the buffers it touches, each once
+};
+
 struct Entry {
   std::string name;   // "initialize", "step", "forward", "backward", "update", "evaluate", "predict", "refresh"
   int64_t batch = 0;  // rows it takes; 0 where it takes none
@@ -68,7 +78,8 @@ struct Entry {
   std::vector<IoTensor> io;
   double flops = 0;  // floating-point operations of one call, a fused multiply-add counting as two
   int64_t barriers = 0;
-  void* closure = nullptr;  // handed to `call` in its context
+  void* closure = nullptr;       // handed to `call` in its context
+  std::vector<EntryCall> calls;  // in order; only where it was compiled to be profiled
 };
 
 struct Measuring;  // runtime/measuring.h

@@ -99,8 +99,9 @@ tl::expected<AlignedBuffer, RuntimeError> allocate(int64_t bytes, const char* pu
   if (bytes < 0 || (bytes > small && bytes > available_memory())) return refusal(available_memory());
 
   const bool huge = bytes >= 2 * huge_page;
-  const int64_t page = huge ? huge_page : sysconf(_SC_PAGESIZE);
-  const int64_t rounded = std::max<int64_t>(1, (bytes + page - 1) / page) * page;
+  const int64_t small_page = sysconf(_SC_PAGESIZE);
+  const int64_t page = huge ? huge_page : small_page;
+  const int64_t rounded = std::max<int64_t>(1, (bytes + small_page - 1) / small_page) * small_page;
   const int64_t mapped = huge ? rounded + huge_page : rounded;
   void* memory = mmap(nullptr, static_cast<size_t>(mapped), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return refusal(available_memory());
@@ -116,9 +117,9 @@ tl::expected<AlignedBuffer, RuntimeError> allocate(int64_t bytes, const char* pu
   buffer.data_ = start + before;
   buffer.bytes_ = bytes;
   buffer.mapped_ = rounded;
-  if (huge) madvise(buffer.data_, static_cast<size_t>(rounded), MADV_HUGEPAGE);
-  const int64_t step = sysconf(_SC_PAGESIZE);
-  for (int64_t at = 0; at < rounded; at += step) reinterpret_cast<volatile char*>(buffer.data_)[at] = 0;
+  // What does not fill a huge page has small ones: no more memory than was asked for.
+  if (huge) madvise(buffer.data_, static_cast<size_t>(rounded / huge_page * huge_page), MADV_HUGEPAGE);
+  for (int64_t at = 0; at < rounded; at += small_page) reinterpret_cast<volatile char*>(buffer.data_)[at] = 0;
   return buffer;
 }
 

@@ -41,6 +41,17 @@ std::string mismatch(const IoTensor& tensor, const DataField& field) {
                      type_text(tensor.type, wanted));
 }
 
+void make_counters(Session& session, int64_t threads) {
+  const std::vector<Entry>& entries = session.executable->entries;
+  const auto profiled = [](const Entry& entry) { return !entry.calls.empty(); };
+  if (std::none_of(entries.begin(), entries.end(), profiled)) return;
+  for (const Entry& entry : entries) {
+    const size_t phases = entry.calls.empty() ? 0 : static_cast<size_t>(entry.calls.back().phase) + 1;
+    const std::vector<uint64_t> counters(entry.calls.size() + phases, 0);
+    session.ticks.push_back({std::vector(static_cast<size_t>(threads), counters)});
+  }
+}
+
 }  // namespace
 
 tl::expected<Session, RuntimeErrors> open_session(const Executable& executable, int64_t threads) {
@@ -72,6 +83,7 @@ tl::expected<Session, RuntimeErrors> open_session(const Executable& executable, 
     context.barrier = session.team->barrier_function();
     session.contexts.push_back(context);
   }
+  make_counters(session, threads);
   return session;
 }
 
@@ -115,6 +127,12 @@ void run_entry(Session& session, const Entry& entry, void* const* io) {
   for (nnc_context& context : session.contexts) {
     context.io = io;
     context.closure = entry.closure;
+  }
+  if (!session.ticks.empty()) {
+    EntryTicks& ticks = session.ticks[static_cast<size_t>(&entry - session.executable->entries.data())];
+    for (nnc_context& context : session.contexts)
+      context.ticks = ticks.threads[static_cast<size_t>(context.thread)].data();
+    ++ticks.calls;
   }
   session.team->run(entry.call, session.contexts);
 }

@@ -17,11 +17,18 @@
 
 namespace nnc {
 
+// The counters of an entry compiled to be profiled.
+struct EntryTicks {
+  std::vector<std::vector<uint64_t>> threads;  // as nnc_context::ticks
+  int64_t calls = 0;                           // of the entry so far
+};
+
 struct Session {
   const Executable* executable = nullptr;  // outlives the session
   AlignedBuffer state, arena, scratch;
   std::unique_ptr<Team> team;
   std::vector<nnc_context> contexts;  // one a thread
+  std::vector<EntryTicks> ticks;      // one an entry; empty unless compiled to be profiled
 };
 
 // Allocates all a program needs; E650 where that does not fit. threads ≥ 1.

@@ -249,6 +249,8 @@ RuntimeErrors prepare(Trainer& trainer) {
 bool fits(const Trainer& trainer, const TrainProgress& progress) {
   if (progress.epoch < 1 || progress.step < 0 || progress.step > trainer.pass.lengths.steps()) return false;
   if (progress.epochs.size() != static_cast<size_t>(progress.epoch - 1)) return false;
+  if (progress.steps != (progress.epoch - 1) * trainer.pass.lengths.steps() + progress.step) return false;
+  if (progress.plateau_bad_epochs >= progress.epoch) return false;
   if (progress.best_epoch < 0 || progress.best_epoch >= progress.epoch) return false;
   if (progress.step == 0) return true;
   const Sums& own = trainer.now.sums;

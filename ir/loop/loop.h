@@ -177,6 +177,7 @@ struct KernelCall {
   KernelId kernel;
   std::vector<BufferBinding> buffers;
   Locations locations;
+  double flops = 0;  // as LoopEntry::flops
 };
 
 // Calls between two barriers. Thread t of T runs items [items*t/T, items*(t+1)/T) of each, in this order.

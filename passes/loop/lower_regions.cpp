@@ -97,20 +97,22 @@ void RegionLowering::restart() {
   scratch_bytes_ = 0;
 }
 
+double count_flops(const Graph& graph, NodeId id) {
+  const Node& node = graph[id];
+  const OpKind kind = definition(node.op).kind;
+  if (node.op == Op::contract) {
+    double products = 1;
+    for (int64_t extent : node.as<ContractAttr>().map.extents) products *= static_cast<double>(extent);
+    return 2 * products;
+  }
+  if (kind == OpKind::map && is_float(node.type.dtype))
+    return static_cast<double>(node.type.elements()) * (node.op == Op::fma ? 2 : 1);
+  return kind == OpKind::reduce ? static_cast<double>(graph.type(node.operands[0]).elements()) : 0;
+}
+
 double count_flops(const Graph& graph) {
   double flops = 0;
-  for (const Node& node : graph.nodes) {
-    const OpKind kind = definition(node.op).kind;
-    if (node.op == Op::contract) {
-      double products = 1;
-      for (int64_t extent : node.as<ContractAttr>().map.extents) products *= static_cast<double>(extent);
-      flops += 2 * products;
-    } else if (kind == OpKind::map && is_float(node.type.dtype)) {
-      flops += static_cast<double>(node.type.elements()) * (node.op == Op::fma ? 2 : 1);
-    } else if (kind == OpKind::reduce) {
-      flops += static_cast<double>(graph.type(node.operands[0]).elements());
-    }
-  }
+  for (size_t index = 0; index < graph.nodes.size(); ++index) flops += count_flops(graph, NodeId(index));
   return flops;
 }
 
@@ -126,6 +128,8 @@ void lower_regions(const Plan& plan, const std::vector<Role>& roles, LoopModule&
   for (const Phase& phase : plan.phases) {
     LoopPhase calls;
     for (RegionId id : phase.regions) {
+      double flops = 0;
+      for (NodeId node : plan[id].members) flops += count_flops(plan.graph, node);
       for (LoweredKernel& lowered : RegionLowering(plan, plan[id], roles, needs).run()) {
         if (!needs.empty()) continue;
         module.scratch_bytes = std::max(module.scratch_bytes, lowered.scratch_bytes);
@@ -139,7 +143,8 @@ void lower_regions(const Plan& plan, const std::vector<Role>& roles, LoopModule&
           lowered.kernel.name = std::move(unique);
           module.kernels.push_back(std::move(lowered.kernel));
         }
-        calls.calls.push_back({at->second, std::move(lowered.bindings), plan[id].locations});
+        calls.calls.push_back({at->second, std::move(lowered.bindings), plan[id].locations, flops});
+        flops = 0;  // of a region in several kernels, the first does the work
       }
     }
     entry.phases.push_back(std::move(calls));

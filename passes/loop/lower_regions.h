@@ -29,6 +29,7 @@ void lower_regions(const Plan& plan, const std::vector<Role>& roles, LoopModule&
 
 // Floating-point operations of one run of the graph: two a multiply-add of a contract, one a map element or reduced
 // element.
+double count_flops(const Graph& graph, NodeId node);
 double count_flops(const Graph& graph);
 
 }  // namespace nnc

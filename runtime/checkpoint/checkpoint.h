@@ -56,6 +56,10 @@ FoundCheckpoints find_checkpoints(const std::string& folder);
 // Renames damaged checkpoints, so that they are not taken for newer ones than those written from now on.
 void set_aside(const FoundCheckpoints& found);
 
+// Removes the checkpoints of epochs after `epoch`: training that goes on from there makes them again, and with them in
+// `folder` it would drop the one of `epoch` too early.
+void remove_later_epochs(const std::string& folder, int64_t epoch);
+
 // Which states a file has to give.
 enum class StateKind : uint8_t {
   weights,  // parameters and states of layers

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -14,6 +15,7 @@
 #include "runtime/checkpoint/json_text.h"
 #include "runtime/checkpoint/progress_json.h"
 #include "runtime/checkpoint/safetensors.h"
+#include "runtime/half.h"
 
 namespace nnc {
 
@@ -37,6 +39,11 @@ RuntimeError trouble(ErrorCode code, const std::string& file, std::string messag
 std::string hash_of(const std::string& path, int64_t& bytes) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) return {};
+  struct stat status = {};
+  if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
+    close(file);
+    return {};
+  }
   XXH3_state_t* state = XXH3_createState();
   XXH3_64bits_reset(state);
   std::vector<char> block(1 << 20);
@@ -110,14 +117,6 @@ int64_t elements_of(const std::vector<int64_t>& dims) {
   int64_t count = 1;
   for (const int64_t extent : dims) count *= extent;
   return count;
-}
-
-float float_of_half(uint16_t half) {
-  const int exponent = half >> 10 & 31, fraction = half & 1023;
-  const float sign = half & 0x8000 ? -1.0f : 1.0f;
-  if (exponent == 31) return fraction == 0 ? sign * INFINITY : NAN;
-  if (exponent == 0) return sign * std::ldexp(static_cast<float>(fraction), -24);
-  return sign * std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
 }
 
 double float_at(std::string_view type, const std::byte* bytes, size_t index) {
@@ -226,6 +225,13 @@ void set_aside(const FoundCheckpoints& found) {
   for (const std::string& path : found.damaged_paths) {
     fs::remove_all(path + ".damaged", ignored);
     fs::rename(path, path + ".damaged", ignored);
+  }
+}
+
+void remove_later_epochs(const std::string& folder, int64_t epoch) {
+  std::error_code ignored;
+  for (const FoundCheckpoint& found : find_checkpoints(folder).sound) {
+    if (found.epoch > epoch) fs::remove_all(found.path, ignored);
   }
 }
 

@@ -84,15 +84,14 @@ struct Writer {
   }
 };
 
-// Gives the finished folder its name, in place of one that has it.
+// Gives the finished folder its name. One that has it is left under another, for `remove_others`: only when the names
+// are on the device may it go.
 tl::expected<void, RuntimeError> publish(const std::string& under_way, const std::string& path) {
-  if (fs::exists(path)) {
-    if (renameat2(AT_FDCWD, under_way.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) == 0) {
-      std::error_code ignored;
-      fs::remove_all(under_way, ignored);
-      return {};
-    }
+  std::error_code ignored;
+  if (fs::exists(path, ignored)) {
+    if (renameat2(AT_FDCWD, under_way.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) == 0) return {};
     const std::string old = path + ".old";
+    fs::remove_all(old, ignored);
     if (std::rename(path.c_str(), old.c_str()) != 0) return tl::unexpected(write_failure(path, errno));
   }
   if (std::rename(under_way.c_str(), path.c_str()) != 0) return tl::unexpected(write_failure(path, errno));

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <utility>
+#include <vector>
 
 namespace nnc {
 namespace {
@@ -123,10 +124,20 @@ tl::expected<void, RuntimeError> sync_folder(const std::string& path) {
 }
 
 tl::expected<void, RuntimeError> make_folders(const std::string& path) {
+  namespace fs = std::filesystem;
   std::error_code error;
-  std::filesystem::create_directories(path, error);
+  // From the first that is there: each new name is flushed with the folder it stands in.
+  std::vector<fs::path> missing;
+  for (fs::path at = path; !at.empty() && !fs::exists(at, error); at = at.parent_path()) {
+    missing.push_back(at);
+    if (at == at.parent_path()) break;
+  }
+  fs::create_directories(path, error);
   if (error) return tl::unexpected(write_failure(path, error.value()));
-  if (!std::filesystem::is_directory(path, error)) return tl::unexpected(write_failure(path, ENOTDIR));
+  if (!fs::is_directory(path, error)) return tl::unexpected(write_failure(path, ENOTDIR));
+  for (const fs::path& made : missing) {
+    if (auto flushed = sync_folder(folder_of(made.string())); !flushed) return flushed;
+  }
   return {};
 }
 

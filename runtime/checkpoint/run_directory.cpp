@@ -46,7 +46,10 @@ tl::expected<std::string, RuntimeError> create_run_directory(const std::string& 
   const std::string stem = file_name(name);
   for (int64_t number = highest(root, stem) + 1;; ++number) {
     const std::string path = (std::filesystem::path(root) / fmt::format("{}-{}", stem, number)).string();
-    if (mkdir(path.c_str(), 0755) == 0) return path;
+    if (mkdir(path.c_str(), 0755) == 0) {
+      if (auto flushed = sync_folder(root); !flushed) return tl::unexpected(flushed.error());
+      return path;
+    }
     // Another run may have taken the number meanwhile.
     if (errno != EEXIST) return tl::unexpected(write_failure(path, errno));
   }

@@ -75,13 +75,13 @@ struct SavedApplier {
     }
   }
 
-  void load(std::span<const FieldPlan* const> chosen) {
+  void load() {
     std::vector<bool> wanted(table.columns.size(), false);
-    for (const FieldPlan* plan : chosen) {
-      each_pipe(plan->pipes, [&](const Pipe& pipe) {
+    for (const FieldPlan& plan : plans) {
+      each_pipe(plan.pipes, [&](const Pipe& pipe) {
         if (!column_of(pipe, table)) find_column(table, pipe.column, table.origin, errors);  // says that it is missing
       });
-      mark_columns(*plan, table, wanted);
+      mark_columns(plan, table, wanted);
     }
     if (!errors.empty()) return;
     add(load_columns(table, wanted));
@@ -89,17 +89,14 @@ struct SavedApplier {
   }
 
   // Where no field asks for what comes after the windows, they reach up to the last row.
-  static std::vector<FieldPlan> without_future(std::span<const FieldPlan* const> chosen) {
-    std::vector<FieldPlan> plans;
-    bool future = false;
-    for (const FieldPlan* plan : chosen) {
-      plans.push_back(*plan);
-      future = future || (plan->windows && plan->windows->result > 0);
+  std::vector<FieldPlan> without_future() const {
+    std::vector<FieldPlan> applied(plans.begin(), plans.end());
+    const auto of_future = [](const FieldPlan& plan) { return plan.windows && plan.windows->result > 0; };
+    if (std::any_of(applied.begin(), applied.end(), of_future)) return applied;
+    for (FieldPlan& plan : applied) {
+      if (plan.windows) plan.windows->shift = plan.windows->after = 0;
     }
-    for (FieldPlan& plan : plans) {
-      if (plan.windows && !future) plan.windows->shift = plan.windows->after = 0;
-    }
-    return plans;
+    return applied;
   }
 
   void summarise(Dataset& dataset) const {
@@ -114,18 +111,13 @@ struct SavedApplier {
     }
   }
 
-  tl::expected<Dataset, RuntimeErrors> apply(const Spec& source,
-                                             const std::function<bool(const FieldPlan&)>& may_be_missing) {
+  tl::expected<Dataset, RuntimeErrors> apply(const Spec& source) {
     Dataset dataset;
     open(source);
     if (!errors.empty()) return tl::unexpected(std::move(errors.errors));
-    std::vector<const FieldPlan*> chosen;
-    for (const FieldPlan& plan : plans) {
-      if (has_columns(plan, table) || !may_be_missing(plan)) chosen.push_back(&plan);
-    }
-    load(chosen);
+    load();
     if (!errors.empty()) return tl::unexpected(std::move(errors.errors));
-    std::vector<FieldPlan> applied = without_future(chosen);
+    std::vector<FieldPlan> applied = without_future();
     SplitRows parts;
     parts.test.resize(static_cast<size_t>(table.rows));
     std::iota(parts.test.begin(), parts.test.end(), 0u);
@@ -151,12 +143,9 @@ struct SavedApplier {
 
 }  // namespace
 
-tl::expected<Dataset, RuntimeErrors> apply_saved(const Spec& source, std::span<const FieldPlan> plans,
-                                                 std::span<const std::string> optional) {
+tl::expected<Dataset, RuntimeErrors> apply_saved(const Spec& source, std::span<const FieldPlan> plans) {
   SavedApplier applier{plans, {}, {}};
-  return applier.apply(source, [&](const FieldPlan& plan) {
-    return std::find(optional.begin(), optional.end(), plan.name) != optional.end();
-  });
+  return applier.apply(source);
 }
 
 std::vector<std::string> class_names(const FieldPlan& plan) {
@@ -182,6 +171,19 @@ std::vector<std::string> class_names(const FieldPlan& plan) {
     default:
       return {};
   }
+}
+
+std::vector<std::string> lane_names(const FieldPlan& plan) {
+  std::vector<std::string> names = class_names(plan);
+  if (!names.empty()) return names;
+  if (plan.pipes.size() == 1) {
+    const std::vector<PipeStep>& steps = plan.pipes[0].steps;
+    return !steps.empty() && steps.back().kind == StepKind::multilabel ? steps.back().categories : names;
+  }
+  const auto one = [](const Pipe& pipe) { return pipe.elements == 1 && pipe.lanes == 1; };
+  if (plan.windows || !std::all_of(plan.pipes.begin(), plan.pipes.end(), one)) return names;
+  for (const Pipe& pipe : plan.pipes) names.push_back(pipe.column);
+  return names;
 }
 
 }  // namespace nnc

@@ -175,6 +175,8 @@ std::vector<Wanted> wanted_arrays(const Spec& source, const Members& members, Er
   return wanted;
 }
 
+bool same_form(const Column& a, const Column& b) { return a.kind == b.kind && a.dims == b.dims; }
+
 void check_rows(const Table& table, size_t first, size_t other, ErrorList& errors) {
   const ArrayPlace &a = table.arrays[first], &b = table.arrays[other];
   if (a.rows == b.rows) return;
@@ -268,7 +270,7 @@ RuntimeErrors load_arrays(Table& table, const std::vector<bool>& wanted) {
       errors.add(array.error());
       continue;
     }
-    if (array->header.dims[0] != at.rows || npy_column(array->header).kind != table.columns[i].kind) {
+    if (array->header.dims[0] != at.rows || !same_form(npy_column(array->header), table.columns[i])) {
       errors.add(failure(ErrorCode::E620, array->place, "the file changed while it was read"));
       continue;
     }

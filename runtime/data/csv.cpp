@@ -166,7 +166,11 @@ struct Loader {
       table.columns[i].unreadable = {};
       index[i].clear();
     }
-    if (!active.empty()) pass();  // the kinds are known now, so nothing turns any more
+    if (active.empty()) return;
+    const int64_t rows = table.rows;
+    // The kinds are known now, so nothing turns any more.
+    if (pass() && errors.empty() && table.rows != rows)
+      errors.add(located(ErrorCode::E604, table, "the file changed while it was read"));
   }
 };
 

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <cstring>
 #include <limits>
 #include <numeric>
+
+#include "runtime/half.h"
 
 namespace nnc {
 namespace {
@@ -132,14 +132,6 @@ std::string read_type(const RawHeader& raw, NpyHeader& header) {
   return known ? "" : fmt::format("elements of the type \"{}\" cannot be read", printable(descr));
 }
 
-float from_half(uint16_t bits) {
-  const uint32_t sign = uint32_t{bits} >> 15 << 31, exponent = bits >> 10 & 31, mantissa = bits & 1023;
-  if (exponent == 0)
-    return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(std::ldexp(static_cast<float>(mantissa), -24)));
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000u | mantissa << 13);
-  return std::bit_cast<float>(sign | (exponent + 112) << 23 | mantissa << 13);
-}
-
 template <class T>
 T from_bytes(const char* at, bool swapped) {
   T value;
@@ -164,7 +156,7 @@ void each_element(const NpyHeader& header, const char* at, int64_t count, F&& co
   const bool swapped = header.swapped;
   if (header.type == 'b') return each_of<uint8_t>(at, count, false, [&](uint8_t x) { consume(x != 0 ? 1 : 0); });
   if (header.type == 'f') {
-    if (header.size == 2) return each_of<uint16_t>(at, count, swapped, [&](uint16_t x) { consume(from_half(x)); });
+    if (header.size == 2) return each_of<uint16_t>(at, count, swapped, [&](uint16_t x) { consume(float_of_half(x)); });
     if (header.size == 4) return each_of<float>(at, count, swapped, consume);
     return each_of<double>(at, count, swapped, consume);
   }

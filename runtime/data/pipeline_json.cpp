@@ -10,29 +10,12 @@
 
 #include "runtime/data/pipeline_members.h"
 #include "runtime/data/pipeline_sound.h"
+#include "runtime/data/utf8.h"
 
 namespace nnc {
 namespace {
 
 using nlohmann::json;
-
-// Well-formed: no overlong forms, no surrogates, nothing above U+10FFFF.
-bool is_utf8(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto first = static_cast<unsigned char>(text[i++]);
-    const int more = first < 0x80 ? 0 : first < 0xC2 ? -1 : first < 0xE0 ? 1 : first < 0xF0 ? 2 : first < 0xF5 ? 3 : -1;
-    if (more < 0) return false;
-    uint32_t point = more == 0 ? first : first & (0x3Fu >> more);
-    for (int k = 0; k < more; ++k, ++i) {
-      if (i >= text.size() || (static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) return false;
-      point = point << 6 | (static_cast<unsigned char>(text[i]) & 0x3Fu);
-    }
-    if ((more == 2 && (point < 0x800 || (point >= 0xD800 && point < 0xE000))) ||
-        (more == 3 && (point < 0x10000 || point > 0x10FFFF)))
-      return false;
-  }
-  return true;
-}
 
 template <class T>
 json write(const T& value);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace nnc {
 namespace {
@@ -45,8 +46,10 @@ struct Follower {
     return fail(fmt::format("{} fitted numbers for {} elements", channels, elements));
   }
 
-  bool encode(const PipeStep& step, int64_t elements, int64_t& lanes) {
+  bool encode(const PipeStep& step, bool text, int64_t elements, int64_t& lanes) {
     if (lanes != 1 || elements != 1) return fail("a category is one value a row");
+    if (step.kind == StepKind::multilabel && (!text || step.fill.empty()))
+      return fail("labels are text with a separator");
     if (step.kind == StepKind::binary) return true;
     const auto count = static_cast<int64_t>(step.categories.size());
     if (count > INT32_MAX || repeats(step.categories)) return fail("the categories repeat themselves");
@@ -66,8 +69,7 @@ struct Follower {
     if (scales(step.kind) && (!one_a_lane(step.a, lanes) || !one_a_lane(step.b, lanes))) return false;
     if (scales(step.kind) && step.a.size() != step.b.size()) return fail("`a` and `b` differ in length");
     if (encodes(step.kind)) {
-      text = false;
-      return encode(step, elements, lanes);
+      return encode(step, std::exchange(text, false), elements, lanes);
     }
     if (step.other.empty()) return true;
     path += ".other[0]";

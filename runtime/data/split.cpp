@@ -107,12 +107,13 @@ std::vector<uint32_t> take_rows(Classes& classes, const std::vector<int64_t>& si
 std::vector<uint32_t> take_groups(Classes& groups, int64_t wanted) {
   std::vector<uint32_t> out;
   if (wanted == 0) return out;
-  while (!groups.empty() &&
-         (out.empty() ||
-          2 * static_cast<int64_t>(out.size()) + static_cast<int64_t>(groups.front().size()) <= 2 * wanted)) {
-    out.insert(out.end(), groups.front().begin(), groups.front().end());
-    groups.erase(groups.begin());
+  auto next = groups.begin();
+  for (; next != groups.end(); ++next) {
+    const auto taken = static_cast<int64_t>(out.size()), more = static_cast<int64_t>(next->size());
+    if (!out.empty() && 2 * taken + more > 2 * wanted) break;
+    out.insert(out.end(), next->begin(), next->end());
   }
+  groups.erase(groups.begin(), next);
   return out;
 }
 

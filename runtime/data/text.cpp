@@ -7,30 +7,13 @@
 
 #include "runtime/data/arguments.h"
 #include "runtime/data/bytes.h"
+#include "runtime/data/utf8.h"
 #include "runtime/memory.h"
 
 namespace nnc {
 namespace {
 
 constexpr uint32_t code_points = 0x110000;
-
-// Length of the character of UTF-8 at the front and its code point; 0 where there is none (Unicode 15, table 3-7).
-size_t decode(std::string_view text, uint32_t& point) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t lead = byte(0);
-  if (lead < 0x80) return point = lead, 1;
-  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || text.size() < length) return 0;
-  const uint8_t low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-  const uint8_t high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-  if (byte(1) < low || byte(1) > high) return 0;
-  point = lead & (0xFFu >> (length + 1));
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-    point = point << 6 | (byte(i) & 0x3F);
-  }
-  return length;
-}
 
 std::string encode(uint32_t point) {
   std::string out;
@@ -75,7 +58,7 @@ RuntimeError not_utf8(const Table& table, std::string_view text, size_t at) {
 tl::expected<void, RuntimeError> fill_characters(Table& table, Column& column, std::string_view text) {
   for (size_t at = 0; at < text.size();) {
     uint32_t point = 0;
-    const size_t length = decode(text.substr(at), point);
+    const size_t length = decode_utf8(text.substr(at), point);
     if (length == 0) return tl::unexpected(not_utf8(table, text, at));
     column.codes.push_back(point);
     at += length;

@@ -2,19 +2,18 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <optional>
-#include <sstream>
+
+#include "runtime/checkpoint/durable_file.h"
 
 namespace nnc {
 namespace {
 
 constexpr const char* first_columns[] = {"epoch", "step", "seconds", "lr"};
+constexpr int64_t most_steps = int64_t{1} << 53;  // more are no count of anything
 constexpr size_t first_column_count = std::size(first_columns);
 
 void put_number(std::string& out, double value) {
@@ -64,6 +63,7 @@ std::optional<std::vector<std::string>> read_record(std::string_view text, size_
 bool read_row(const std::vector<std::string>& cells, size_t names, int64_t last_epoch, MetricsRow& row) {
   if (cells.size() != first_column_count + names) return false;
   if (!read_number(cells[0], row.epoch) || row.epoch <= last_epoch || !read_number(cells[1], row.step)) return false;
+  if (row.step < 0 || row.step > most_steps) return false;
   if (!read_number(cells[2], row.seconds)) return false;
   const auto read = [](const std::string& cell, double& value) {
     if (!cell.empty()) return read_number(cell, value);
@@ -130,13 +130,12 @@ MetricsHistory parse_metrics(std::string_view text) {
 }
 
 tl::expected<MetricsHistory, std::string> read_metrics(const std::string& path) {
+  constexpr int64_t longest = int64_t{1} << 30;
   std::error_code none;
   if (!std::filesystem::exists(path, none)) return MetricsHistory{};
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf()))
-    return tl::unexpected(fmt::format("cannot read `{}`: {}", path, std::strerror(errno)));
-  return parse_metrics(text.view());
+  const auto text = read_whole_file(path, longest);
+  if (!text) return tl::unexpected(text.error().message);
+  return parse_metrics(*text);
 }
 
 tl::expected<MetricsCsv, std::string> MetricsCsv::open(const std::string& directory,

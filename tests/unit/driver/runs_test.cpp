@@ -1,10 +1,6 @@
 // Runs on disk: saved, opened again, gone on with after any end, bit for bit.
-#include <fcntl.h>
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -12,13 +8,15 @@
 #include <fstream>
 #include <sstream>
 
-#include "driver/commands.h"
 #include "run.h"
+#include "run_folders.h"
 #include "runtime/checkpoint/checkpoint.h"
+#include "runtime/checkpoint/run_lock.h"
 
 namespace {
 
 namespace fs = std::filesystem;
+using namespace nnc::test;
 
 const std::string model = R"(option hidden = 16
 model Net {
@@ -44,67 +42,8 @@ train {
 }
 )";
 
-std::string table(int rows) {
-  std::string text = "a,b,kind\n";
-  for (int k = 0; k < rows; ++k) {
-    const double a = std::sin(k * 12.9898) * 3, b = std::cos(k * 78.233) * 2;
-    text += fmt::format("{},{},{}\n", a, b, a * b + std::sin(k * 3.7) > 0 ? "good" : "bad");
-  }
-  return text;
-}
-
-std::string read(const fs::path& path) {
-  std::stringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
-
-std::string newest(const std::string& run, const char* folder) {
-  const nnc::FoundCheckpoints found = nnc::find_checkpoints(run + "/" + folder);
-  return found.sound.empty() ? "" : found.sound[0].path;
-}
-
-// The states with which a run ended: weights, slots, and the best epoch's.
-std::string states(const std::string& run) {
-  std::string all;
-  for (const char* folder : {"last", "best"}) {
-    const std::string path = newest(run, folder);
-    EXPECT_NE(path, "") << run << "/" << folder;
-    all += path.substr(path.rfind('/')) + read(path + "/model.safetensors") + read(path + "/optimizer.safetensors");
-  }
-  return all;
-}
-
-// Runs nnc in a process of its own, which gets `signal` a while after its first checkpoint of this start. Returns its
-// exit code, or minus the signal that killed it.
-int run_and_signal(const std::vector<std::string>& arguments, const std::string& run, int signal, int milliseconds) {
-  const std::string before = newest(run, "last");
-  const pid_t child = fork();
-  if (child == 0) {
-    const int nothing = open("/dev/null", O_WRONLY);
-    dup2(nothing, 1);
-    dup2(nothing, 2);
-    std::vector<std::string> words = {"nnc"};
-    words.insert(words.end(), arguments.begin(), arguments.end());
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    _exit(nnc::run_nnc(static_cast<int>(words.size()), argv.data()));
-  }
-  int status = 0;
-  for (int waited = 0; waited < 60000; waited += 2) {
-    if (waitpid(child, &status, WNOHANG) == child) return WEXITSTATUS(status);
-    if (newest(run, "last") != before) break;
-    usleep(2000);
-  }
-  usleep(static_cast<useconds_t>(milliseconds) * 1000);
-  kill(child, signal);
-  waitpid(child, &status, 0);
-  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
-}
-
 TEST(Runs, EndTheSameHoweverOftenTheyAreInterrupted) {
-  const ModelFile file(model, table(300));
+  const ModelFile file(model, two_class_table(300));
   const std::vector<std::string> train = {"train", file.path, "train.epochs=500", "--save-every=0"};
   const auto in = [&](const std::string& folder) {
     std::vector<std::string> all = train;
@@ -124,27 +63,18 @@ TEST(Runs, EndTheSameHoweverOftenTheyAreInterrupted) {
   EXPECT_GE(interrupted, 2) << "the run was over too soon to be interrupted";
   const Ran last = run({"resume", broken, "--threads=2"});
   ASSERT_EQ(last.code, 0) << last.err;
-  EXPECT_TRUE(states(broken) == states(whole)) << "the states differ";
-  const auto epochs = [](const std::string& folder) {
-    std::string text = read(folder + "/metrics.csv"), kept;
-    std::istringstream lines(text);
-    for (std::string line; std::getline(lines, line);) {  // without the seconds
-      const size_t second = line.find(',', line.find(',') + 1);
-      kept += line.substr(0, second) + line.substr(line.find(',', second + 1)) + "\n";
-    }
-    return kept;
-  };
-  EXPECT_EQ(epochs(broken), epochs(whole));
+  EXPECT_TRUE(final_states(broken) == final_states(whole)) << "the states differ";
+  EXPECT_EQ(metrics_without_seconds(broken), metrics_without_seconds(whole));
 }
 
 TEST(Runs, KeepAllThatUsingThemNeeds) {
-  const ModelFile file(model, table(120));
+  const ModelFile file(model, two_class_table(120));
   const Ran trained = run({"train", file.path, "--json", "hidden=8", "--run-dir=" + file.folder + "/runs"});
   ASSERT_EQ(trained.code, 0) << trained.err << trained.out;
   const std::string run_folder = file.folder + "/runs/net-1";
   EXPECT_EQ(trained.json().front()["run"], run_folder);
-  EXPECT_EQ(read(run_folder + "/config.nn"), model);
-  const auto info = nlohmann::json::parse(read(run_folder + "/run.json"));
+  EXPECT_EQ(read_text(run_folder + "/config.nn"), model);
+  const auto info = nlohmann::json::parse(read_text(run_folder + "/run.json"));
   EXPECT_EQ(info["status"], "finished");
   EXPECT_EQ(info["settings"], nlohmann::json({"hidden=8"}));
   EXPECT_EQ(info["epochs"], 12);
@@ -161,7 +91,7 @@ TEST(Runs, KeepAllThatUsingThemNeeds) {
   const Ran predicted =
       run({"predict", run_folder, "--input", file.folder + "/new.csv", "--output", file.folder + "/p.csv"});
   ASSERT_EQ(predicted.code, 0) << predicted.err;
-  std::istringstream lines(read(file.folder + "/p.csv"));
+  std::istringstream lines(read_text(file.folder + "/p.csv"));
   std::string line;
   std::getline(lines, line);
   EXPECT_EQ(line, "p,predicted_kind");
@@ -181,7 +111,7 @@ TEST(Runs, KeepAllThatUsingThemNeeds) {
   const Ran longer = run({"resume", run_folder, "train.epochs=14", "--json"});
   ASSERT_EQ(longer.code, 0) << longer.err << longer.out;
   EXPECT_EQ(longer.json().back()["event"], "end");
-  EXPECT_EQ(nlohmann::json::parse(read(run_folder + "/run.json"))["epochs"], 14);
+  EXPECT_EQ(nlohmann::json::parse(read_text(run_folder + "/run.json"))["epochs"], 14);
 }
 
 TEST(Runs, ClassesGiveTheirNamesToOutputs) {
@@ -211,7 +141,7 @@ train {
 }
 
 TEST(Runs, WeightsComeFromOtherRuns) {
-  const ModelFile file(model, table(80));
+  const ModelFile file(model, two_class_table(80));
   const std::string runs = file.folder + "/runs";
   ASSERT_EQ(run({"train", file.path, "--run-dir", runs}).code, 0);
   const auto first_loss = [&](const std::string& from) {
@@ -220,7 +150,7 @@ TEST(Runs, WeightsComeFromOtherRuns) {
     return ran.code == 0 ? ran.json().at(1)["val"]["bce"].get<double>() : 0.0;
   };
   const double from_run = first_loss(runs + "/net-1");
-  EXPECT_EQ(first_loss(newest(runs + "/net-1", "best") + "/model.safetensors"), from_run);
+  EXPECT_EQ(first_loss(newest_checkpoint(runs + "/net-1", "best") + "/model.safetensors"), from_run);
   const Ran fresh = run({"train", file.path, "--json", "train.epochs=1"});
   EXPECT_LT(from_run, fresh.json().at(1)["val"]["bce"].get<double>());
   EXPECT_EQ(run({"train", file.path, "hidden=5", "train.init_from=" + runs + "/net-1"}).code, 5);
@@ -232,13 +162,13 @@ TEST(Runs, WeightsOfPyTorchGiveItsOutputs) {
   const Ran trained = run({"train", goldens + "/net.nn", "--run-dir", file.folder});
   ASSERT_EQ(trained.code, 0) << trained.err;
   const auto rows = run({"predict", file.folder + "/net-1", "--input", goldens + "/rows.csv", "--json"}).json();
-  const auto expected = nlohmann::json::parse(read(goldens + "/expected.json"));
+  const auto expected = nlohmann::json::parse(read_text(goldens + "/expected.json"));
   ASSERT_EQ(rows.size(), expected.size());
   for (size_t k = 0; k < rows.size(); ++k) EXPECT_NEAR(rows[k]["p"].get<double>(), expected[k].get<double>(), 1e-6);
 }
 
 TEST(Runs, FoldsAreSummarized) {
-  const ModelFile file(model, table(60));
+  const ModelFile file(model, two_class_table(60));
   const auto lines = run({"train", file.path, "--json", "train.epochs=2", "--fold=all/3"}).json();
   ASSERT_FALSE(lines.empty());
   EXPECT_EQ(lines.back()["event"], "folds");
@@ -266,14 +196,53 @@ void expect_golden(const std::string& name, const Ran& ran, const std::string& f
   if (std::getenv("NNC_BLESS") != nullptr) {
     std::ofstream(golden, std::ios::binary) << actual;
   } else {
-    EXPECT_EQ(read(golden), actual) << name << ": NNC_BLESS=1 accepts the new text";
+    EXPECT_EQ(read_text(golden), actual) << name << ": NNC_BLESS=1 accepts the new text";
   }
 }
 
 void write(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
 
+TEST(Runs, AreTrainedByOneProcessAtATime) {
+  const ModelFile file(model, two_class_table(60));
+  const std::string first = file.folder + "/net-1";
+  ASSERT_EQ(run({"train", file.path, "train.epochs=2", "--run-dir", file.folder}).code, 0);
+  {
+    const auto lock = nnc::RunLock::take(first);
+    ASSERT_TRUE(lock);
+    Ran second = run({"resume", first});
+    const std::string holder = read_text(first + "/lock").substr(0, read_text(first + "/lock").find('\n'));
+    ASSERT_TRUE(holder.starts_with("process ")) << holder;
+    const size_t at = second.err.find(holder);
+    ASSERT_NE(at, std::string::npos) << second.err;
+    second.err.replace(at, holder.size(), "process N on HOST");
+    expect_golden("run_in_use", second, file.folder);
+    EXPECT_EQ(run({"eval", first}).code, 0) << "reading needs no lock";
+  }
+  EXPECT_EQ(run({"resume", first, "train.epochs=3"}).code, 0);
+}
+
+// Killed between writing best/ and last/, a run holds a best epoch that its progress does not know yet.
+TEST(Runs, GoOnWithABestEpochAheadOfThem) {
+  const ModelFile file(model, two_class_table(120));
+  const auto in = [&](const std::string& folder, const std::string& epochs) {
+    return run({"train", file.path, epochs, "train.optimizer=Adam(lr = 1e-2)",
+                "--run-dir=" + file.folder + "/" + folder})
+        .code;
+  };
+  ASSERT_EQ(in("whole", "train.epochs=6"), 0);
+  const std::string whole = file.folder + "/whole/net-1", broken = file.folder + "/broken/net-1";
+  ASSERT_EQ(in("broken", "train.epochs=3"), 0);
+  for (const auto& ahead : {"step-900000", "step-900001"})
+    fs::copy(newest_checkpoint(whole, "best"), broken + "/best/" + ahead, fs::copy_options::recursive);
+  const nnc::FoundCheckpoint best = nnc::find_checkpoints(whole + "/best").sound.at(0);
+  ASSERT_GT(best.epoch, 3) << "the test needs an epoch better than those before";
+  ASSERT_EQ(run({"resume", broken, "train.epochs=6"}).code, 0);
+  EXPECT_TRUE(final_states(broken) == final_states(whole)) << "the states differ";
+  EXPECT_FALSE(fs::exists(broken + "/best/step-900001"));
+}
+
 TEST(Runs, SayWhatIsWrong) {
-  const ModelFile file(model, table(60));
+  const ModelFile file(model, two_class_table(60));
   const std::string runs = file.folder + "/runs", first = runs + "/net-1";
   ASSERT_EQ(run({"train", file.path, "train.epochs=3", "--run-dir", runs}).code, 0);
   const auto golden = [&](const std::string& name, const std::vector<std::string>& arguments) {
@@ -290,16 +259,16 @@ TEST(Runs, SayWhatIsWrong) {
   golden("unwritable_output",
          {"predict", first, "--input", file.folder + "/data.csv", "--output", file.folder + "/none/p.csv"});
 
-  write(file.folder + "/data.csv", table(61));
+  write(file.folder + "/data.csv", two_class_table(61));
   golden("changed_data", {"resume", first});
-  write(file.folder + "/data.csv", table(60));
+  write(file.folder + "/data.csv", two_class_table(60));
   write(first + "/config.nn", model + "\n");
   golden("changed_model", {"resume", first});
   write(first + "/config.nn", model);
 
   EXPECT_EQ(run({"resume", first, "train.epochs=4"}).code, 0);
-  const std::string last = newest(first, "last");
-  const std::string weights = read(last + "/model.safetensors");
+  const std::string last = newest_checkpoint(first, "last");
+  const std::string weights = read_text(last + "/model.safetensors");
   write(last + "/model.safetensors", weights + "x");
   EXPECT_EQ(run({"resume", first}).code, 0) << "the checkpoint before it is sound";
   fs::remove_all(first + "/best");
@@ -309,8 +278,9 @@ TEST(Runs, SayWhatIsWrong) {
   golden("damaged", {"eval", first});
   fs::remove_all(first + "/last");
   golden("no_checkpoint", {"eval", first});
-  for (const char* content :
-       {"", "[]", "{", "{}", R"({"file":"a","folder":"b","files":[{"path":"a","kept":"../x","xxh3":""}]})"}) {
+  for (const char* content : {"", "[]", "{", "{}", R"({"file":"a","folder":"b","files":[],"resumed":1})",
+                              R"({"file":"a","folder":"b","files":[],"seconds":"1"})",
+                              R"({"file":"a","folder":"b","files":[{"path":"a","kept":"../x","xxh3":""}]})"}) {
     write(first + "/run.json", content);
     EXPECT_EQ(run({"resume", first}).code, 5) << content;
   }
@@ -318,7 +288,7 @@ TEST(Runs, SayWhatIsWrong) {
 
 // A disk that is full is played by a limit on the size of files.
 TEST(Runs, AFullDiskKeepsWhatWasSaved) {
-  const ModelFile file(model, table(60));
+  const ModelFile file(model, two_class_table(60));
   const std::string runs = file.folder + "/runs";
   Ran ran = run_limited(6000, {"train", file.path, "hidden=400", "--no-cache", "--run-dir", runs, "--save-every=0"});
   ran.err = ran.err.substr(std::min(ran.err.size(), ran.err.find("nnc: error")));

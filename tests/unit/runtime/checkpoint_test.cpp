@@ -14,6 +14,7 @@
 #include "runtime/checkpoint/json_text.h"
 #include "runtime/checkpoint/progress_json.h"
 #include "runtime/checkpoint/run_directory.h"
+#include "runtime/checkpoint/run_lock.h"
 #include "runtime/checkpoint/safetensors.h"
 
 namespace nnc {
@@ -140,6 +141,37 @@ TEST(Checkpoint, IsDamagedByAnyChangedByte) {
   EXPECT_EQ(found_steps(folder.file("last")), std::vector<int64_t>{1});
 }
 
+TEST(Checkpoint, OfLaterEpochsIsRemoved) {
+  const TemporaryFolder folder;
+  const Executable executable = program();
+  const std::vector<std::byte> segment = segment_of(1);
+  const TrainProgress progress = progress_of(1);
+  for (const int64_t epoch : {1, 2, 3}) {
+    ASSERT_TRUE(
+        save_checkpoint(folder.file("best"), {&executable, segment.data(), &progress, 10 * epoch, epoch, {}}, 9));
+  }
+  remove_later_epochs(folder.file("best"), 2);
+  EXPECT_EQ(found_steps(folder.file("best")), (std::vector<int64_t>{20, 10}));
+  remove_later_epochs(folder.file("none"), 0);
+}
+
+TEST(RunLock, IsHeldByOne) {
+  const TemporaryFolder folder;
+  auto first = RunLock::take(folder.file(""));
+  ASSERT_TRUE(first);
+  const auto second = RunLock::take(folder.file(""));
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::E804);
+  EXPECT_NE(second.error().message.find("process " + std::to_string(getpid())), std::string::npos);
+  RunLock moved = std::move(*first);
+  EXPECT_FALSE(RunLock::take(folder.file("")));
+  moved = RunLock();
+  EXPECT_TRUE(RunLock::take(folder.file("")));
+  EXPECT_EQ(RunLock::take(folder.file("none")).error().code, ErrorCode::E652);
+  folder.write("lock", std::string(5000, '\x1b'));
+  EXPECT_TRUE(RunLock::take(folder.file("")));
+}
+
 TEST(Checkpoint, FailsCleanly) {
   const TemporaryFolder folder;
   const auto below_a_file = save(folder.write("file", "") + "/last", 1);
@@ -215,7 +247,8 @@ TEST(Checkpoint, ProgressFromAnythingNeverCrashes) {
     if (const auto json = parse_json(text)) (void)progress_from_json(*json);
   }
   EXPECT_FALSE(parse_json(R"({"a":1,"a":2})"));
-  EXPECT_FALSE(parse_json(std::string(100000, '[')));
+  EXPECT_FALSE(parse_json(std::string(30'000'000, '['))) << "and takes no memory for what follows the refused level";
+  EXPECT_FALSE(parse_json("{\"a\":1,\"a\":" + std::string(100000, '[')));
   EXPECT_FALSE(parse_json(std::string(70, '[') + std::string(70, ']')));
   EXPECT_TRUE(parse_json(R"({"a":{"a":[{"a":1},{"a":1}]}})"));
   EXPECT_FALSE(parse_json("\"\xff\""));

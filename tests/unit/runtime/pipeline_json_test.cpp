@@ -150,6 +150,7 @@ FieldPlan plan_of(PipeStep step) {
   plan.name = "x";
   plan.pipes.emplace_back();
   plan.pipes[0].column = "a";
+  plan.pipes[0].text = step.kind == StepKind::multilabel;
   plan.pipes[0].lanes = step.kind == StepKind::multilabel ? static_cast<int64_t>(step.categories.size()) : 1;
   plan.pipes[0].elements = step.kind == StepKind::normalise ? static_cast<int64_t>(step.a.size()) : 1;
   plan.shape = FieldPlan::Shape::vector;
@@ -225,6 +226,10 @@ TEST(PipelineJson, RefusesWhatFittingNeverYields) {
   EXPECT_EQ(pipe(R"({"kind":"onehot"})"), "pipes[0].steps[0]: no categories");
   EXPECT_EQ(pipe(R"({"kind":"ordinal","categories":["a","a"]})"),
             "pipes[0].steps[0]: the categories repeat themselves");
+  EXPECT_EQ(pipe(R"({"kind":"multilabel","fill":";","categories":["a"]})"),
+            "pipes[0].steps[0]: labels are text with a separator");
+  EXPECT_EQ(refused(R"({"name":"x","pipes":[{"text":true,"steps":[{"kind":"multilabel","categories":["a"]}]}]})"),
+            "pipes[0].steps[0]: labels are text with a separator");
   EXPECT_EQ(pipe(R"({"kind":"add","other":[{},{}]})"), "pipes[0].steps[0]: arithmetic takes one other column");
   EXPECT_EQ(pipe(R"({"kind":"clip","low":"nan:0"})"), "pipes[0].steps[0].low: a number is needed");
   std::string deep = "{}";

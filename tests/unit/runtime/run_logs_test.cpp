@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <cmath>
 #include <csignal>
@@ -236,6 +237,22 @@ TEST(RunLogs, ResumeCutsLaterAndTornRowsAndRestoresLostOnes) {
       started |= read_file(path).starts_with(version_record(8) + session_start_record(8, 3));
     EXPECT_TRUE(started);
   }
+}
+
+// Killed between making the file and writing its header; or a file that is not of nnc's making.
+TEST(RunLogs, ResumeOverAnyFile) {
+  for (const std::string before : {"", "epoch,st", "epoch,step,seconds,lr,train.loss\n1,9223372036854775807,1,1,1\n"}) {
+    const Folder folder;
+    std::ofstream(folder.path / "metrics.csv") << before;
+    auto csv = MetricsCsv::open(folder.path.string(), {"train.loss"}, 1);
+    ASSERT_TRUE(csv) << csv.error();
+    EXPECT_EQ(csv->last_epoch(), 0);
+    ASSERT_TRUE(csv->append({2, 5, 1, 0.5, {0.25}}));
+    EXPECT_EQ(folder.csv(), "epoch,step,seconds,lr,train.loss\n2,5,1,0.5,0.25\n");
+  }
+  const Folder folder;
+  ASSERT_EQ(mkfifo((folder.path / "metrics.csv").c_str(), 0600), 0);
+  EXPECT_FALSE(MetricsCsv::open(folder.path.string(), {"train.loss"}, 1));
 }
 
 TEST(RunLogs, TroubleIsSaidOnceAndEndsNothing) {

@@ -101,6 +101,18 @@ TEST(Split, SequentialKeepsOrder) {
   EXPECT_EQ(rows.test, (std::vector<uint32_t>{7, 8, 9}));
 }
 
+TEST(Split, AsManyGroupsAsRows) {
+  std::vector<double> groups(200000);
+  std::iota(groups.begin(), groups.end(), 0.0);
+  ErrorList errors;
+  const Spec spec = call("grouped", {}, {named("by", text("y")), named("val", num(0.4)), named("test", num(0.4))});
+  const SplitRows rows = split(spec, table_of(groups), errors);
+  ASSERT_TRUE(errors.empty());
+  EXPECT_EQ(rows.val.size(), 80000u);
+  EXPECT_EQ(rows.test.size(), 80000u);
+  expect_partition(rows, 200000);
+}
+
 TEST(Split, WrongRequestsAreErrors) {
   const Table table = table_of(std::vector<double>(10, 0));
   auto code = [&](const Spec& spec) {

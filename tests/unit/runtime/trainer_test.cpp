@@ -20,6 +20,7 @@ namespace nnc {
 namespace {
 
 using test::all_text;
+using test::FakeState;
 using test::Workbench;
 
 TEST(Trainer, EachRowOnceAnEpochAndRaggedBatchExact) {
@@ -212,6 +213,32 @@ TEST(Trainer, InterruptedAnywhereAndResumedIsTheSame) {
     EXPECT_EQ(history(resumed.result), history(uninterrupted.result)) << at;
     EXPECT_EQ(std::memcmp(&resumed.state, &uninterrupted.state, sizeof(FakeState)), 0) << at;
   }
+}
+
+TEST(Trainer, ResumesOnlyWhereItCanHaveBeen) {
+  TrainStart good;
+  TrainHooks hooks;
+  hooks.save = [&](const TrainProgress& progress, bool) {
+    good.progress = progress;
+    return progress.epoch < 3;
+  };
+  const FakeState state = resumable().run(hooks).state;
+  const auto refused = [&](auto change) {
+    Workbench bench = resumable();
+    bench.compile();
+    TrainStart start = good;
+    change(start.progress);
+    auto session = open_session(bench.executable, 1);
+    std::memcpy(session->state.data(), &state, sizeof state);
+    const auto result = train(*session, bench.dataset, bench.config, {}, &start);
+    return !result && result.error().at(0).code == ErrorCode::E802;
+  };
+  EXPECT_FALSE(refused([](TrainProgress&) {}));
+  EXPECT_TRUE(refused([](TrainProgress& progress) { progress.steps = INT64_MAX; }));
+  EXPECT_TRUE(refused([](TrainProgress& progress) { progress.plateau_bad_epochs = INT64_MAX; }));
+  EXPECT_TRUE(refused([](TrainProgress& progress) { progress.step = INT64_MAX; }));
+  EXPECT_TRUE(refused([](TrainProgress& progress) { progress.best_epoch = progress.epoch; }));
+  EXPECT_TRUE(refused([](TrainProgress& progress) { ++progress.epoch; }));
 }
 
 TEST(Trainer, SavesAfterEachEpochAndEndsWhereThatFails) {
