@@ -38,9 +38,8 @@ train {
 
 // The steps of the epoch under way that the newest checkpoint of the run stands at.
 int64_t step_in_epoch(const std::string& run) {
-  const auto progress =
-      nlohmann::json::parse(read_text(newest_checkpoint(run, "last") + "/progress.json"), nullptr, false);
-  return progress.is_object() ? progress.value("step", int64_t{0}) : 0;
+  const std::string text = read_text(newest_checkpoint(run, "last") + "/progress.json");
+  return nlohmann::json::parse(text).at("progress").at("step").get<int64_t>();
 }
 
 void expect_resumed_the_same(const std::vector<std::string>& settings) {
@@ -55,7 +54,7 @@ void expect_resumed_the_same(const std::vector<std::string>& settings) {
   const std::string whole = file.folder + "/whole/net-1", broken = file.folder + "/broken/net-1";
   int code = run_and_signal(train("broken"), broken, SIGINT, 4);
   ASSERT_EQ(code, 130) << "the run was over too soon to be interrupted";
-  int64_t in_mid_epoch = step_in_epoch(broken) > 0;
+  int in_mid_epoch = step_in_epoch(broken) > 0;
   code = run_and_signal({"resume", broken, "--save-every=0"}, broken, SIGKILL, 7);
   EXPECT_TRUE(code == -SIGKILL || code == 0) << code;
   in_mid_epoch += step_in_epoch(broken) > 0;
