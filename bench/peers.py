@@ -166,7 +166,8 @@ def sklearn_step(sizes, rows):
 
 
 def nnc_step(model, settings):
-    command = [ARGS.nnc, "bench", model, *settings, "--json", "--seconds", str(ARGS.seconds), "--threads", str(ARGS.threads)]
+    # It may use the same cores, and chooses how many.
+    command = [ARGS.nnc, "bench", model, *settings, "--json", "--seconds", str(ARGS.seconds)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
