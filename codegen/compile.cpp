@@ -7,7 +7,6 @@
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/Module.h>
 #include <llvm/Support/MemoryBuffer.h>
-#include <llvm/Support/Path.h>
 #include <llvm/Target/TargetMachine.h>
 
 #include <fmt/format.h>
@@ -217,62 +216,6 @@ void call_pending(const nnc_context* context) {
   nnc_entry code = entry.code.load(std::memory_order_acquire);
   if (code == nullptr) code = entry.compilation->wait_for(entry);
   code(context);
-}
-
-IoTensor::Role role_of(const LoopEntry::Io& io) {
-  if (io.read) return io.is_target ? IoTensor::target : IoTensor::input;
-  return nnc::role_of(io.kind);
-}
-
-StateTensor describe_state(const LoopModule& module, const StatePlacement& placement) {
-  const StateDecl& state = module.states[placement.state.value];
-  StateTensor tensor{state.name,      element_type_of(state.type.dtype),
-                     state.type.dims, placement.offset,
-                     placement.bytes, {},
-                     state.trained,   state.slot_of ? module.states[state.slot_of.value].name : ""};
-  for (const StatePlacement::Factor& factor : placement.factors) {
-    tensor.layout.push_back({factor.axis, factor.divisor, factor.extent, factor.stride});
-  }
-  return tensor;
-}
-
-// "net.nn:8,12", of the first file the locations name.
-std::string source_of(const LoopModule& module, const Locations& locations) {
-  std::string text;
-  uint32_t last_line = 0;
-  for (const Location& location : locations) {
-    if (location.file >= module.files.size() || location.file != locations.begin()->file || location.line == last_line)
-      continue;
-    if (text.empty()) text = std::string(llvm::sys::path::filename(module.files[location.file]));
-    text += fmt::format("{}{}", last_line == 0 ? ":" : ",", location.line);
-    last_line = location.line;
-  }
-  return text;
-}
-
-std::vector<EntryCall> describe_calls(const LoopModule& module, const LoopEntry& entry) {
-  std::vector<EntryCall> calls;
-  for (size_t phase = 0; phase < entry.phases.size(); ++phase) {
-    for (const KernelCall& call : entry.phases[phase].calls) {
-      const Kernel& kernel = module.kernels[call.kernel.value];
-      double bytes = 0;
-      for (const LoopBuffer& buffer : kernel.buffers) {
-        auto size = static_cast<double>(size_of(buffer.dtype));
-        for (int64_t extent : buffer.dims) size *= static_cast<double>(extent);
-        bytes += buffer.mode == LoopBuffer::inout ? 2 * size : size;
-      }
-      calls.push_back({kernel.name, source_of(module, call.locations), static_cast<int64_t>(phase), call.flops, bytes});
-    }
-  }
-  return calls;
-}
-
-Entry describe_entry(const LoopEntry& entry, nnc_entry call) {
-  Entry result{entry.name, entry.batch, call, {}, entry.flops, static_cast<int64_t>(entry.phases.size())};
-  for (const LoopEntry::Io& io : entry.io) {
-    result.io.push_back({role_of(io), io.name, element_type_of(io.type.dtype), io.type.dims, !io.read});
-  }
-  return result;
 }
 
 }  // namespace

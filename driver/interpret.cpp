@@ -167,17 +167,6 @@ void run_loops(const nnc_context* context) {
             {context->io, call.entry->io.size()}, context->threads);
 }
 
-StateTensor placed_state(const LoopModule& module, const StatePlacement& placement) {
-  const StateDecl& state = module.states[placement.state.value];
-  StateTensor tensor{state.name, element_type_of(state.type.dtype), state.type.dims, placement.offset, placement.bytes};
-  for (const StatePlacement::Factor& factor : placement.factors) {
-    tensor.layout.push_back({factor.axis, factor.divisor, factor.extent, factor.stride});
-  }
-  tensor.trained = state.trained;
-  if (state.slot_of) tensor.slot_of = module.states[state.slot_of.value].name;
-  return tensor;
-}
-
 }  // namespace
 
 Executable interpret_graphs(std::shared_ptr<const Lowered> lowered) {
@@ -207,15 +196,10 @@ Executable interpret_loops(std::shared_ptr<const Lowered> lowered) {
   executable.arena_bytes = module.arena_bytes;
   executable.scratch_bytes = module.scratch_bytes;
   for (const StatePlacement& placement : module.placements)
-    executable.states.push_back(placed_state(module, placement));
+    executable.states.push_back(describe_state(module, placement));
   for (const LoopEntry& from : module.entries) {
     LoopCall& call = held->calls.emplace_back(LoopCall{&module, &from});
-    Entry entry{from.name, from.batch, run_loops, {}, from.flops, static_cast<int64_t>(from.phases.size())};
-    for (const LoopEntry::Io& io : from.io) {
-      const IoTensor::Role read = io.is_target ? IoTensor::target : IoTensor::input;
-      entry.io.push_back(
-          {io.read ? read : role_of(io.kind), io.name, element_type_of(io.type.dtype), io.type.dims, !io.read});
-    }
+    Entry entry = describe_entry(from, run_loops);
     entry.closure = &call;
     executable.entries.push_back(std::move(entry));
   }

@@ -13,6 +13,7 @@
 #include "driver/svg_axis.h"
 #include "runtime/checkpoint/durable_file.h"
 #include "runtime/data/pipeline_json.h"
+#include "runtime/data/summary.h"
 #include "runtime/logs/progress.h"
 
 namespace nnc {
@@ -50,28 +51,10 @@ std::string pipe_text(const Pipe& pipe) {
   return steps.empty() ? "as it is" : fmt::format("{}", fmt::join(steps, "; "));
 }
 
-const char* kind_text(ColumnKind kind) {
-  switch (kind) {
-    case ColumnKind::number:
-      return "number";
-    case ColumnKind::text:
-      return "text";
-    case ColumnKind::bytes:
-      return "bytes";
-    case ColumnKind::floats:
-      return "floats";
-    case ColumnKind::integers:
-      return "integers";
-    case ColumnKind::symbols:
-      return "characters";
-  }
-  return "";
-}
-
 void collect_data(const Dataset& dataset, ReportData& data) {
   data.source = dataset.source;
   for (const ColumnSummary& column : dataset.columns)
-    data.columns.push_back({column.name, kind_text(column.kind), column.missing, column.categories});
+    data.columns.push_back({column.name, name_of(column.kind), column.missing, column.categories});
   for (const DataField& field : dataset.fields) {
     ReportField& shown = data.fields.emplace_back(ReportField{field.name, dims_text(field.dims), {}});
     for (const Pipe& pipe : field.plan.pipes) shown.columns.emplace_back(pipe.column, pipe_text(pipe));

@@ -114,29 +114,28 @@ std::string matrix_figure(const ReportOutput& output) {
   return report_figure("Confusion matrix", {}, svg(map), note);
 }
 
+// Shares against shares, with the diagonal to compare with.
+LineChart unit_square(std::string title, std::string x_label, std::string y_label) {
+  LineChart chart;
+  chart.title = std::move(title);
+  chart.x_label = std::move(x_label);
+  chart.y_label = std::move(y_label);
+  chart.x_range = chart.y_range = Range{0, 1};
+  chart.diagonal = chart.square = true;
+  return chart;
+}
+
 std::string binary_figures(const ReportOutput& output) {
   const RocCurve roc = roc_curve(output.predicted, output.truth);
   std::string out;
   if (!roc.true_positives.empty()) {
-    LineChart chart;
-    chart.title = "ROC curve of " + output.name;
-    chart.x_label = "false positive rate";
-    chart.y_label = "true positive rate";
-    chart.x_range = Range{0, 1};
-    chart.y_range = Range{0, 1};
-    chart.diagonal = chart.square = true;
+    LineChart chart = unit_square("ROC curve of " + output.name, "false positive rate", "true positive rate");
     chart.series.push_back({"roc", roc.false_positives, roc.true_positives, 0});
     out += report_figure("ROC curve", {{0, fmt::format("AUC {:.4f}", roc.area)}}, svg(chart));
   }
   const Calibration reliability = calibration(output.predicted, output.truth);
   if (reliability.rows.empty()) return out;
-  LineChart chart;
-  chart.title = "calibration of " + output.name;
-  chart.x_label = "mean predicted probability";
-  chart.y_label = "share of positives";
-  chart.x_range = Range{0, 1};
-  chart.y_range = Range{0, 1};
-  chart.diagonal = chart.square = true;
+  LineChart chart = unit_square("calibration of " + output.name, "mean predicted probability", "share of positives");
   chart.series.push_back({"line", reliability.predicted, reliability.observed, 0});
   chart.series.push_back({"dots", reliability.predicted, reliability.observed, 0, true});
   double squares = 0;

@@ -17,22 +17,6 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-const char* status_text(TrainStatus status) {
-  switch (status) {
-    case TrainStatus::finished:
-      return "finished";
-    case TrainStatus::stopped_early:
-      return "stopped_early";
-    case TrainStatus::diverged:
-      return "diverged";
-    case TrainStatus::interrupted:
-      return "interrupted";
-    case TrainStatus::save_failed:
-      return "save_failed";
-  }
-  return "";
-}
-
 nlohmann::json measures_object(const std::vector<Measure>& measures) {
   nlohmann::json object = nlohmann::json::object();
   for (const Measure& measure : measures) {
@@ -121,7 +105,7 @@ bool RunRecorder::write(const TrainProgress& progress) {
 RuntimeErrors RunRecorder::finish(const TrainResult& result) {
   logs_.close();
   if (errors_.empty()) save_best();
-  info["status"] = status_text(result.status);
+  info["status"] = name_of(result.status);
   info["ended"] = utc_time();
   info["epochs"] = result.epochs.size();
   info["steps"] = result.steps;

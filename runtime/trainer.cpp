@@ -275,6 +275,22 @@ void resume_at(Trainer& trainer, const TrainStart& start) {
 
 }  // namespace
 
+const char* name_of(TrainStatus status) {
+  switch (status) {
+    case TrainStatus::finished:
+      return "finished";
+    case TrainStatus::stopped_early:
+      return "stopped_early";
+    case TrainStatus::diverged:
+      return "diverged";
+    case TrainStatus::interrupted:
+      return "interrupted";
+    case TrainStatus::save_failed:
+      return "save_failed";
+  }
+  return "";
+}
+
 std::vector<EntryNeed> needed_entries(const Dataset& dataset, const TrainConfig& config) {
   std::vector<EntryNeed> needs = {{"initialize", 0}};
   auto add = [&](const char* name, const BatchLengths& lengths) {

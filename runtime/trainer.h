@@ -53,6 +53,7 @@ struct TrainStart {
 };
 
 enum class TrainStatus : uint8_t { finished, stopped_early, diverged, interrupted, save_failed };
+const char* name_of(TrainStatus status);  // as written, for logs and JSON
 
 struct TrainResult {
   TrainStatus status = TrainStatus::finished;

@@ -31,22 +31,6 @@ void print_json(std::FILE* file, const Json& json) {
   std::fflush(file);
 }
 
-const char* status_name(TrainStatus status) {
-  switch (status) {
-    case TrainStatus::finished:
-      return "finished";
-    case TrainStatus::stopped_early:
-      return "stopped_early";
-    case TrainStatus::diverged:
-      return "diverged";
-    case TrainStatus::interrupted:
-      return "interrupted";
-    case TrainStatus::save_failed:
-      return "save_failed";
-  }
-  return "";
-}
-
 std::string measures_text(const char* part, const std::vector<Measure>& measures) {
   std::string out;
   for (size_t i = 0; i < measures.size(); ++i) {
@@ -242,7 +226,7 @@ void Progress::finish(const TrainResult& result) {
   if (options_.style == ProgressStyle::json) {
     Json json = {{"schema", json_schema},
                  {"event", "end"},
-                 {"status", status_name(result.status)},
+                 {"status", name_of(result.status)},
                  {"epochs", result.epochs.size()},
                  {"steps", result.steps},
                  {"seconds", result.seconds},
