@@ -31,7 +31,7 @@ data {
 train {
   optimizer = SGD(lr = 0.05)
   batch  = mini(4)
-  epochs = 150
+  epochs = 400
   stop   = early("val.auc", mode = "max", patience = 1000, restore = true)
 }
 )";

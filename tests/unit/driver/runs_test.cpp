@@ -38,13 +38,13 @@ train {
   optimizer = Adam(lr = cosine(1e-2))
   batch  = mini(8)
   epochs = 12
-  stop   = early("val.bce", patience = 1000, restore = true)
+  stop   = early("val.bce", patience = 10000, restore = true)
 }
 )";
 
 TEST(Runs, EndTheSameHoweverOftenTheyAreInterrupted) {
   const ModelFile file(model, two_class_table(300));
-  const std::vector<std::string> train = {"train", file.path, "train.epochs=500", "--save-every=0"};
+  const std::vector<std::string> train = {"train", file.path, "train.epochs=3000", "--save-every=0"};
   const auto in = [&](const std::string& folder) {
     std::vector<std::string> all = train;
     all.push_back("--run-dir=" + file.folder + "/" + folder);
