@@ -84,10 +84,10 @@ ValueId RegionLowering::product(const Indices& point, const Interleaved& interle
   const bool in_pairs = static_cast<bool>(pairs_of(0));
   const auto steps_of = [&](int k) { return in_pairs ? map.extents[k] / 2 : map.extents[k]; };
   // Steps [first, first + count) of the innermost sum, `first` being an affine of open loops.
-  const auto run = [&](const Affine& first, int64_t count) {
+  const auto run = [&](const Affine& first, int64_t count, int64_t copies) {
     const int k = summed.back();
     const VarId var = writer_.add_var(LoopVar::loop, map.names[k], 0, count);
-    writer_.open_loop(var, std::min(kUnroll, count));
+    writer_.open_loop(var, std::min(copies, count));
     index[k].affine = first + Affine::of(var);
     multiply_add(sum, index);
     writer_.close();
@@ -101,16 +101,17 @@ ValueId RegionLowering::product(const Indices& point, const Interleaved& interle
   if (summed.empty()) {
     multiply_add(sum, index);
   } else if (interleaved.pieces == 0) {
-    run({}, steps_of(summed.back()));
+    run({}, steps_of(summed.back()), kUnroll);
   } else {
     const int64_t steps = steps_of(summed.back()), share = steps / interleaved.pieces;
     const VarId piece = writer_.add_var(LoopVar::loop, "p", 0, interleaved.pieces);
     writer_.open_loop(piece);
-    if (share > 0) run(Affine::of(piece, share), share);
+    if (share > 0) run(Affine::of(piece, share), share, kUnroll);
     interleaved.between(piece);
     writer_.close();
+    // The last steps stay a loop: their loads, if they were written out, would leave the loop over tiles and be spilled.
     if (steps > share * interleaved.pieces)
-      run(Affine::of(share * interleaved.pieces), steps - share * interleaved.pieces);
+      run(Affine::of(share * interleaved.pieces), steps - share * interleaved.pieces, 1);
   }
   for (size_t k = 1; k < summed.size(); ++k) writer_.close();
   return sum;

@@ -11,6 +11,7 @@ namespace {
 constexpr size_t kMostMembers = 96;
 constexpr int64_t kShortestSum = 16;  // steps of a product that what follows the product before can hide behind
 constexpr int64_t kStripTiles = 16;   // tiles of a strip, about
+constexpr int64_t kShared = int64_t{64} << 10;  // bytes that every thread may read at little cost
 
 Dims without_last(Dims dims) {
   dims.pop_back();
@@ -91,7 +92,11 @@ class RegionFormer {
   void place(NodeId id) {
     const Node& node = graph_[id];
     const OpKind kind = definition(node.op).kind;
-    if (node.op == Op::contract) return open(Region::contract, id, node.type.dims, lane_axes_[id.value]);
+    if (node.op == Op::contract) {
+      open(Region::contract, id, node.type.dims, lane_axes_[id.value]);
+      if (fuse_) split_by_panels(plan_.regions.back());
+      return;
+    }
     if (node.op == Op::scatter_add) {
       const int64_t last = node.type.rank() - 1;
       return open(Region::scatter, id, node.type.dims, node.as<AxisAttr>().axis == last ? -1 : last);
@@ -136,6 +141,21 @@ class RegionFormer {
     region_of_[id.value] = RegionId(plan_.regions.size());
     region.members.push_back(id);
     plan_.regions.push_back(std::move(region));
+  }
+
+  // Products that are added up for one element of a contract's matrix.
+  int64_t summed_steps(const Region& region) const {
+    int64_t steps = 1;
+    for (int64_t extent : graph_[region.anchor].as<ContractAttr>().map.extents) steps *= std::max<int64_t>(1, extent);
+    return steps / std::max<int64_t>(1, region.domain[0] * region.domain[1]);
+  }
+
+  // A thread takes whole panels of a large matrix: those that it also updates, so that they stay in its own cache.
+  void split_by_panels(Region& region) const {
+    if (region.domain.size() != 2 || region.tiling.lane_axis != 1 || region.tiling.panels == 1) return;
+    const int64_t matrix = summed_steps(region) * region.domain[1] * size_of(graph_[region.anchor].type.dtype);
+    if (matrix < kShared) return;
+    region.grid.axes.insert(region.grid.axes.begin(), {1, region.tiling.panels, region.tiling.panels});
   }
 
   struct Reading {
@@ -210,14 +230,11 @@ class RegionFormer {
     if (region.kind != Region::contract || region.domain.size() != 2 || region.tiling.lane_axis != 0) return false;
     const IndexMap& map = graph_[region.anchor].as<ContractAttr>().map;
     if (map.names.size() != 3 || region.grid.axes.size() != 2) return false;
-    int64_t steps = 1;
-    for (int64_t extent : map.extents) steps *= std::max<int64_t>(1, extent);
-    steps /= std::max<int64_t>(1, region.domain[0] * region.domain[1]);
     const bool slow = std::any_of(region.members.begin(), region.members.end(), [&](NodeId member) {
       const Op op = graph_[member].op;
       return op == Op::div || op == Op::sqrt || op == Op::rsqrt;
     });
-    return slow && steps >= kShortestSum;
+    return slow && summed_steps(region) >= kShortestSum;
   }
 
   Plan& plan_;

@@ -109,11 +109,12 @@ TEST(PlanStructure, an_update_stands_in_the_region_of_its_gradient) {
   EXPECT_EQ(updates, 6);
 }
 
-TEST(PlanStructure, a_step_is_three_phases) {
+TEST(PlanStructure, a_step_is_five_phases) {
   const Lowered fused = lower(kMnist), plain = lower(kMnist, plan_passes());
-  // Forward goes row by row, and weights are turned for those layers whose input wants a gradient; then the gradients
-  // of activations, row by row; then the sums over the batch, with their updates.
-  EXPECT_EQ(fused.plans[0].phases.size(), 3u);
+  // Two layers forward, panel by panel, and weights are turned for those layers whose input wants a gradient; the rest
+  // of forward and the loss, row by row; two gradients of activations; the sums over the batch, with their updates,
+  // beside the last of them.
+  EXPECT_EQ(fused.plans[0].phases.size(), 5u);
   EXPECT_EQ(fused.plans[0].regions.size(), 15u);
   int copies = 0;
   for (const Storage& storage : fused.plans[0].storages) copies += storage.packed ? 1 : 0;
