@@ -139,6 +139,7 @@ void print_result(const Experiment& experiment, const Runnable& runnable, const 
                                    {"limit_gflops", limits.gflops},
                                    {"limit_gbytes", limits.gbytes},
                                    {"of_limit", limits.gflops > 0 ? rate / limits.gflops : 0},
+                                   {"barrier_us", limits.barrier_us},
                                    {"planned_bytes", measured.planned_bytes},
                                    {"grown_bytes", measured.grown_bytes}};
     if (measured.profile) line["profile"] = profile_json(*measured.profile, limits);
@@ -157,6 +158,7 @@ void print_result(const Experiment& experiment, const Runnable& runnable, const 
     fmt::print("limit       {:.1f} GFLOP/s of multiply-adds here and now: the step runs at {:.0f} % of it\n",
                limits.gflops, 100 * rate / limits.gflops);
   }
+  if (limits.barrier_us > 0) fmt::print("barrier     {:.2f} µs for its threads to meet\n", limits.barrier_us);
   fmt::print("size        {} parameters, arena {}\n", group_digits(parameters), format_bytes(arena));
   if (measured.profile) fmt::print("\n{}", print_profile(*measured.profile, limits));
 }

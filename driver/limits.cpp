@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 
 #include "codegen/codegen.h"
@@ -16,6 +17,7 @@ namespace {
 constexpr int64_t probe_turns = 20'000;     // of each item
 constexpr int64_t stream_bytes = 32 << 20;  // of each of the three
 constexpr int64_t shares = 64;              // items of a grid, cut among the threads
+constexpr int meetings = 1'000;
 
 // Independent chains enough to cover an fma's latency, and nothing else that competes.
 std::string probe_text(const Target& target) {
@@ -83,6 +85,22 @@ LoopModule probes(const Target& target) {
   return module;
 }
 
+void meet(const nnc_context* context) {
+  for (int i = 0; i < meetings; ++i) context->barrier(context->team, context->thread);
+}
+
+// The median of several rounds: the best one may be luck, the worst an interruption.
+double barrier_seconds(Session& session) {
+  std::array<double, 5> rounds;
+  for (double& round : rounds) {
+    const auto start = std::chrono::steady_clock::now();
+    session.team->run(meet, session.contexts);
+    round = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / meetings;
+  }
+  std::nth_element(rounds.begin(), rounds.begin() + 2, rounds.end());
+  return rounds[2];
+}
+
 double best_seconds(Session& session, const Entry& entry, int repeats) {
   double best = 1e9;
   for (int repeat = 0; repeat < repeats; ++repeat) {
@@ -105,6 +123,7 @@ tl::expected<MachineLimits, std::string> measure_limits(const Target& target, in
   MachineLimits limits;
   limits.gflops = operations / best_seconds(*session, executable->entries[0], 20) * 1e-9;
   limits.gbytes = 3.0 * stream_bytes / best_seconds(*session, executable->entries[1], 4) * 1e-9;
+  if (threads > 1) limits.barrier_us = barrier_seconds(*session) * 1e6;
   return limits;
 }
 

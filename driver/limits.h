@@ -10,8 +10,9 @@
 namespace nnc {
 
 struct MachineLimits {
-  double gflops = 0;  // fused multiply-adds of f32 in registers, counted as two operations each
-  double gbytes = 0;  // GB/s of a triad over 96 MiB: two streams read, one written
+  double gflops = 0;      // fused multiply-adds of f32 in registers, counted as two operations each
+  double gbytes = 0;      // GB/s of a triad over 96 MiB: two streams read, one written
+  double barrier_us = 0;  // for all threads to meet: grows tenfold where cores do not share a cache; 0 for one thread
 };
 
 // All threads of a team of so many together. Takes some tens of milliseconds. Errors: what LLVM or the loader said, or
