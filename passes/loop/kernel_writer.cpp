@@ -6,14 +6,14 @@
 #include "ir/check.h"
 
 namespace nnc {
-namespace {
 
-void add_var_to(std::vector<VarId>& family, VarId var) {
-  const auto at = std::lower_bound(family.begin(), family.end(), var);
+void KernelWriter::add_var_to(std::vector<VarId>& family, VarId var) const {
+  const auto outside = [this](VarId a, VarId b) {
+    return a == innermost_ || b == innermost_ ? a != b && b == innermost_ : a < b;
+  };
+  const auto at = std::lower_bound(family.begin(), family.end(), var, outside);
   if (at == family.end() || *at != var) family.insert(at, var);
 }
-
-}  // namespace
 
 VarId KernelWriter::add_var(LoopVar::Kind kind, std::string name, int64_t begin, int64_t end) {
   const int repeat = names_[name]++;
@@ -113,8 +113,9 @@ LoopOperand KernelWriter::define(LoopOp op, DType dtype, bool vector, std::vecto
   return {value, 0};
 }
 
-ValueId KernelWriter::define_var(DType dtype, bool vector, std::vector<VarId> family, LoopOperand initial) {
-  std::sort(family.begin(), family.end());
+ValueId KernelWriter::define_var(DType dtype, bool vector, const std::vector<VarId>& vars, LoopOperand initial) {
+  std::vector<VarId> family;
+  for (VarId var : vars) add_var_to(family, var);
   LoopStmt stmt;
   stmt.kind = LoopStmt::define;
   stmt.op = LoopOp::splat;

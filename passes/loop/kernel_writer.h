@@ -24,6 +24,9 @@ class KernelWriter {
   VarId add_var(LoopVar::Kind kind, std::string name, int64_t begin, int64_t end);
   BufferId add_buffer(LoopBuffer buffer);
   VarRange range() const;
+  // The unrolled variable that runs fastest, whatever else statements are unrolled over; else those made first are
+  // outermost. A scalar is then broadcast once for all vectors of its row, and no register holds it any longer.
+  void set_innermost(VarId var) { innermost_ = var; }
 
   // Blocks. Statements go into the innermost open one.
   void open_loop(VarId var, int64_t unroll = 1);
@@ -33,8 +36,8 @@ class KernelWriter {
   // `patch` holds what the op needs besides operands (comparison, affine, …). The family of the new value follows from
   // the operands and from the unrolled variables in `patch.affine`.
   LoopOperand define(LoopOp op, DType dtype, bool vector, std::vector<LoopOperand> operands, LoopStmt patch = {});
-  // A variable with the given family, holding `initial`.
-  ValueId define_var(DType dtype, bool vector, std::vector<VarId> family, LoopOperand initial);
+  // A variable repeated over the unrolled `vars`, holding `initial`.
+  ValueId define_var(DType dtype, bool vector, const std::vector<VarId>& vars, LoopOperand initial);
   void assign(ValueId var, LoopOp op, std::vector<LoopOperand> operands, LoopStmt patch = {});
   LoopOperand load(Access access, DType dtype, bool vector);
   void store(Access access, LoopOperand value);
@@ -62,6 +65,7 @@ class KernelWriter {
     std::map<Key, LoopOperand> known;
   };
 
+  void add_var_to(std::vector<VarId>& family, VarId var) const;
   void collect_family(const LoopOperand& operand, std::vector<VarId>& family) const;
   void collect_family(const Affine& affine, std::vector<VarId>& family) const;
   void collect_family(const Access& access, std::vector<VarId>& family) const;
@@ -72,6 +76,7 @@ class KernelWriter {
   Kernel kernel_;
   std::vector<Block> blocks_;
   Locations locations_;
+  VarId innermost_;
   std::map<std::string, int> names_;
 };
 

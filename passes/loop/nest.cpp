@@ -17,7 +17,10 @@ AxisIndex RegionLowering::lanes_of_panel(const Affine& panel) {
   index.lane = 1;
   if (region_.tiling.vectors > 1) {
     // One variable for all panels: what was computed at a point is found again by its indices.
-    if (!vectors_var_) vectors_var_ = writer_.add_var(LoopVar::unroll, "j", 0, region_.tiling.vectors);
+    if (!vectors_var_) {
+      vectors_var_ = writer_.add_var(LoopVar::unroll, "j", 0, region_.tiling.vectors);
+      writer_.set_innermost(vectors_var_);
+    }
     index.affine = index.affine + Affine::of(vectors_var_, writer_.lanes());
   }
   return index;
