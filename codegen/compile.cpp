@@ -228,6 +228,7 @@ tl::expected<Executable, std::string> compile(std::shared_ptr<const LoopModule> 
   compilation->cut = cut_into_parts(module, options.awaited, options.omitted);
   compilation->compiled.resize(compilation->cut.parts.size());
   compilation->description = describe(module.target);
+  if (module.target.tiles) permit_tiles();
   compilation->profiled = options.profile;
   const std::string identity = options.cache.folder.empty() ? std::string() : build_identity();
   if (!identity.empty()) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -79,6 +80,7 @@ struct KernelEmitter {
       {};  // per value, per member of its family; of a var: its slot on the stack
   std::vector<Scope> scopes = {};
   bool bf16_dot = false;                                                        // the machine multiplies pairs of bf16
+  std::set<int64_t> tile_rows = {};                                             // of all `tiles` of the kernel
   std::map<std::vector<llvm::Value*>, std::vector<llvm::Value*>> columns = {};  // of rows that were transposed
 };
 
@@ -107,9 +109,17 @@ std::pair<int64_t, int64_t> bounds(const KernelEmitter& e, const Affine& affine)
 llvm::Constant* lane_offsets(const KernelEmitter& e, int64_t step, llvm::Type* type);
 
 // emit_access.cpp
+// The address of the element that a scalar access without a mask names.
+llvm::Value* emit_address(KernelEmitter& e, const Access& access);
 void emit_load(KernelEmitter& e, const LoopStmt& stmt);
 void emit_store(KernelEmitter& e, const LoopStmt& stmt);
 void emit_prefetch(KernelEmitter& e, const LoopStmt& stmt);
+
+// emit_tiles.cpp
+// A kernel with products in tiles is framed by their configuration and their release.
+void begin_tiles(KernelEmitter& e);
+void end_tiles(KernelEmitter& e);
+void emit_tiles(KernelEmitter& e, const LoopStmt& stmt);
 
 // emit_ops.cpp
 llvm::Value* emit_op(KernelEmitter& e, const LoopStmt& stmt);

@@ -221,6 +221,8 @@ bool touches_lanes(const KernelEmitter& e, const Access& access) {
 
 }  // namespace
 
+llvm::Value* emit_address(KernelEmitter& e, const Access& access) { return resolve(e, access, false).pointer; }
+
 void emit_load(KernelEmitter& e, const LoopStmt& stmt) {
   const LoopValue& info = e.kernel[stmt.value];
   const Place place = resolve(e, stmt.access, info.vector);

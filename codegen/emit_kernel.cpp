@@ -150,6 +150,18 @@ void emit_unrolled(KernelEmitter& e, const LoopStmt& stmt, size_t depth) {
   }
 }
 
+void emit_when(KernelEmitter& e, const LoopStmt& stmt) {
+  llvm::BasicBlock* body = new_block(e, "when");
+  llvm::BasicBlock* after = new_block(e, "after");
+  e.b.CreateCondBr(read_value(e, stmt.operands.front().value), body, after);
+  e.b.SetInsertPoint(body);
+  const auto columns = e.columns;
+  emit_block(e, stmt.body);
+  e.columns = columns;  // those made inside are not known behind it
+  e.b.CreateBr(after);
+  e.b.SetInsertPoint(after);
+}
+
 void emit_stmt(KernelEmitter& e, const LoopStmt& stmt) {
   switch (stmt.kind) {
     case LoopStmt::define:
@@ -165,6 +177,9 @@ void emit_stmt(KernelEmitter& e, const LoopStmt& stmt) {
     case LoopStmt::prefetch:
       emit_prefetch(e, stmt);
       break;
+    case LoopStmt::tiles:
+      emit_tiles(e, stmt);
+      break;
     case LoopStmt::loop:
       emit_loop(e, stmt);
       break;
@@ -173,6 +188,9 @@ void emit_stmt(KernelEmitter& e, const LoopStmt& stmt) {
       break;
     case LoopStmt::unroll:
       emit_unrolled(e, stmt, 0);
+      break;
+    case LoopStmt::when:
+      emit_when(e, stmt);
       break;
   }
 }
@@ -252,12 +270,14 @@ void emit_kernel(llvm::Module& module, const Kernel& kernel, const MachineDescri
   e.bindings.resize(kernel.vars.size());
   builder.SetInsertPoint(new_block(e, "entry"));
   declare_variables(e);
+  begin_tiles(e);
   llvm::BasicBlock* body = new_block(e, "body");
   Scope scope;
   scope.anchor = builder.CreateBr(body);
   e.scopes.push_back(std::move(scope));
   builder.SetInsertPoint(body);
   emit_block(e, kernel.body);
+  end_tiles(e);
   builder.CreateRetVoid();
 }
 

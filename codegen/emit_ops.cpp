@@ -146,6 +146,36 @@ llvm::Value* emit_column(KernelEmitter& e, const LoopStmt& stmt) {
   return columns.at(static_cast<size_t>(bounds(e, stmt.affine).first));
 }
 
+// The bits of a scalar, as an integer. What was just loaded is loaded once more into a general register, where the
+// machine tests it without moving it there.
+llvm::Value* bits_of(KernelEmitter& e, llvm::Value* value) {
+  llvm::Type* type = value->getType();
+  if (type->isIntegerTy()) return value;
+  llvm::Type* integer = e.b.getIntNTy(type->getPrimitiveSizeInBits());
+  auto* load = llvm::dyn_cast<llvm::LoadInst>(value);
+  if (load == nullptr) return e.b.CreateBitCast(value, integer);
+  llvm::IRBuilderBase::InsertPointGuard guard(e.b);
+  e.b.SetInsertPoint(load);
+  return e.b.CreateAlignedLoad(integer, load->getPointerOperand(), load->getAlign());
+}
+
+// One test of all bits, or-ed: a sign alone is shifted out.
+llvm::Value* emit_any(KernelEmitter& e, const LoopStmt& stmt) {
+  const LoopVar& over = e.kernel[stmt.over];
+  const ValueId operand = stmt.operands.front().value;
+  const VarBinding saved = e.bindings[stmt.over.value];
+  llvm::Value* bits = nullptr;
+  for (int64_t index = over.begin; index < over.end; ++index) {
+    e.bindings[stmt.over.value] = {nullptr, index, 0};
+    llvm::Value* member = bits_of(e, read_value(e, operand));
+    bits = bits == nullptr ? member : e.b.CreateOr(bits, member);
+  }
+  e.bindings[stmt.over.value] = saved;
+  if (bits == nullptr) return e.b.getFalse();
+  if (is_float(e.kernel[operand].dtype)) bits = e.b.CreateShl(bits, 1);
+  return e.b.CreateICmpNE(bits, llvm::Constant::getNullValue(bits->getType()));
+}
+
 // The dot product of two pairs: the machine's instruction does just these two steps.
 llvm::Value* emit_dot2(KernelEmitter& e, const std::vector<llvm::Value*>& v) {
   if (e.bf16_dot && v[2]->getType()->isVectorTy() && e.kernel.target.lanes == 16) {
@@ -279,6 +309,8 @@ llvm::Value* emit_op(KernelEmitter& e, const LoopStmt& stmt) {
       return emit_lanes(e, stmt, result);
     case LoopOp::column:
       return emit_column(e, stmt);
+    case LoopOp::any:
+      return emit_any(e, stmt);
     default:
       break;
   }

@@ -10,6 +10,9 @@
 #include <llvm/TargetParser/Host.h>
 #include <llvm/TargetParser/Triple.h>
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <mutex>
 
@@ -23,6 +26,9 @@ bool has_all(const llvm::StringMap<bool>& features, std::initializer_list<const 
 }
 
 bool usable(const Target& target, const llvm::StringMap<bool>& features) {
+  if (target.tiles) {
+    return has_all(features, {"amx-tile", "amx-bf16"}) && usable(target_avx512(), features) && permit_tiles();
+  }
   if (target.name == "avx512") {
     return has_all(features, {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd", "fma", "avx2", "bmi2"});
   }
@@ -31,6 +37,17 @@ bool usable(const Target& target, const llvm::StringMap<bool>& features) {
 }
 
 }  // namespace
+
+// Linux keeps the tile registers from a process until it asks for them.
+bool permit_tiles() {
+#if defined(__x86_64__) && defined(SYS_arch_prctl)
+  constexpr long request_permission = 0x1023, tile_data = 18;
+  static const bool permitted = syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+  return permitted;
+#else
+  return false;
+#endif
+}
 
 void initialise_native_backend() {
   static std::once_flag once;
@@ -56,7 +73,7 @@ Host detect_host() {
     if (feature.second) host.features.push_back(feature.first().str());
   }
   std::sort(host.features.begin(), host.features.end());
-  for (const Target& target : {target_avx512(), target_avx2(), target_sse2()}) {
+  for (const Target& target : {target_amx(), target_avx512(), target_avx2(), target_sse2()}) {
     if (usable(target, features)) host.targets.push_back(target);
   }
   return host;
@@ -67,16 +84,21 @@ std::string llvm_version() { return LLVM_VERSION_STRING; }
 MachineDescription describe(const Target& target) {
   MachineDescription machine;
   machine.tune = llvm::sys::getHostCPUName().str();
-  if (target.name == "avx512") {
-    machine.cpu = machine.tune;
+  if (target.name == "avx512" || target.tiles) {
     const llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
     std::vector<std::string> names;
-    for (const auto& feature : features)
-      names.push_back(fmt::format("{}{}", feature.second ? "+" : "-", feature.first().str()));
+    if (usable(target_avx512(), features)) {
+      machine.cpu = machine.tune;
+      for (const auto& feature : features)
+        names.push_back(fmt::format("{}{}", feature.second ? "+" : "-", feature.first().str()));
+    } else {
+      machine.cpu = "x86-64-v4";
+    }
     std::sort(names.begin(), names.end());
     for (const std::string& name : names) machine.features += name + ",";
     // Some processors are described as preferring half their width; products want all of it.
     machine.features += "-prefer-256-bit";
+    if (target.tiles) machine.features += ",+amx-tile,+amx-bf16";
     machine.vector_bits = 512;
   } else if (target.name == "avx2") {
     machine.cpu = "x86-64-v3";

@@ -14,7 +14,8 @@ class TargetMachine;
 
 namespace nnc {
 
-// What LLVM is told of a target. The same for every function of a module.
+// What LLVM is told of a target: where this machine has all of it, whatever else the machine has too; else the least
+// machine that has it. The same for every function of a module.
 struct MachineDescription {
   std::string cpu;       // what instructions may be used
   std::string tune;      // what they are scheduled for: the host
@@ -22,6 +23,9 @@ struct MachineDescription {
   int vector_bits = 128;
 };
 MachineDescription describe(const Target& target);
+
+// Whether this process may use tile registers, which it asks the kernel for, once: it must before code with them runs.
+bool permit_tiles();
 
 // Registers LLVM's backend for this machine, once; make_machine does it too.
 void initialise_native_backend();

@@ -117,6 +117,7 @@ void print_result(const Experiment& experiment, const Runnable& runnable, const 
   const int64_t arena = runnable.executable.arena_bytes;
   const MachineLimits& limits = measured.limits;
   const double rate = step.flops / median * 1e-3;
+  const SkippingProducts products = count_skipping(*runnable.lowered, "step", step.batch);
   if (json) {
     nlohmann::ordered_json line = {{"schema", json_schema},
                                    {"model", runnable.executable.model},
@@ -136,6 +137,8 @@ void print_result(const Experiment& experiment, const Runnable& runnable, const 
                                    {"flops_per_step", step.flops},
                                    {"threads", threads},
                                    {"code", runnable.how},
+                                   {"products", products.all},
+                                   {"products_skipping_zeros", products.skipping},
                                    {"limit_gflops", limits.gflops},
                                    {"limit_gbytes", limits.gbytes},
                                    {"of_limit", limits.gflops > 0 ? rate / limits.gflops : 0},
@@ -152,11 +155,15 @@ void print_result(const Experiment& experiment, const Runnable& runnable, const 
              least);
   fmt::print("rate        {:.0f} steps/s, {:.3g} GFLOP/s of {} a step\n", 1e6 / median, step.flops / median * 1e-3,
              format_flops(step.flops));
+  if (products.skipping > 0) {
+    fmt::print("zeros       {} of {} products skip the zeros of their inputs; the rate counts what they skip as done\n",
+               products.skipping, products.all);
+  }
   fmt::print("first step  {:.0f} ms after the start; data {:.1f} ms, compilation {:.1f} ms\n", samples.first_step_ms,
              experiment.data_ms, runnable.compile_ms);
   if (limits.gflops > 0) {
-    fmt::print("limit       {:.1f} GFLOP/s of multiply-adds here and now: the step runs at {:.0f} % of it\n",
-               limits.gflops, 100 * rate / limits.gflops);
+    fmt::print("limit       {:.1f} GFLOP/s of multiply-adds here and now: the step runs at {:.0f} % of it{}\n",
+               limits.gflops, 100 * rate / limits.gflops, products.skipping > 0 ? ", zeros counted" : "");
   }
   if (limits.barrier_us > 0) fmt::print("barrier     {:.2f} µs for its threads to meet\n", limits.barrier_us);
   fmt::print("size        {} parameters, arena {}\n", group_digits(parameters), format_bytes(arena));
@@ -181,7 +188,7 @@ int bench(const BenchArguments& arguments) {
   std::erase_if(experiment.program->functions, [&](const Graph& graph) {
     return graph.name != "initialize" && !(graph.name == "step" && graph.batch == batch);
   });
-  options.precision = train_settings(*experiment.unit).precision;
+  set_options(experiment, options);
   auto runnable = make_runnable(std::move(*experiment.program), arguments.compile, options);
   if (!runnable) return fail(kResources, runnable.error(), {}, json);
   const Entry* step = runnable->executable.find("step", batch);

@@ -19,7 +19,7 @@ struct ModelArguments {
 
 // How the program is made.
 struct CompileArguments {
-  std::string cpu = "native";  // native, avx512, avx2, sse2
+  std::string cpu = "native";  // native, amx, avx512, avx2, sse2
   std::string interpret;       // "": native code; graph, loop
   std::vector<std::string> disabled_passes;
   int64_t pass_limit = -1;

@@ -8,7 +8,7 @@
 
 #include "codegen/codegen.h"
 #include "driver/console.h"
-#include "driver/experiment.h"
+#include "driver/input_zeros.h"
 #include "driver/interpret.h"
 #include "driver/measure.h"
 #include "runtime/threads.h"
@@ -29,7 +29,7 @@ bool verifies() {
 }
 
 bool read_target(const std::string& cpu, bool runs, Target& target) {
-  const std::vector<std::string> known = {"native", "avx512", "avx2", "sse2"};
+  const std::vector<std::string> known = {"native", "amx", "avx512", "avx2", "sse2"};
   if (!check_name("cpu", cpu, known)) return false;
   const Host host = detect_host();
   if (cpu == "native") {
@@ -84,6 +84,25 @@ bool read_compile_arguments(const CompileArguments& arguments, bool runs, Pipeli
   options.pass_limit = arguments.pass_limit;
   options.verify = verifies();
   return good;
+}
+
+void set_options(const Experiment& experiment, PipelineOptions& options) {
+  options.precision = train_settings(*experiment.unit).precision;
+  // Only products of bf16 use tiles: without any, the code is any AVX-512 machine's, and so are runs trained with it.
+  if (options.target.tiles && options.precision != DType::bf16) options.target = target_avx512();
+  options.zeros = measure_zeros(experiment.dataset);
+}
+
+SkippingProducts count_skipping(const Lowered& lowered, const std::string& function, int64_t batch) {
+  SkippingProducts count;
+  for (const Plan& plan : lowered.plans) {
+    if (plan.graph.name != function || plan.graph.batch != batch) continue;
+    for (const Region& region : plan.regions) {
+      count.all += region.kind == Region::contract;
+      count.skipping += region.tiling.zeros >= 0;
+    }
+  }
+  return count;
 }
 
 tl::expected<Runnable, std::string> make_runnable(Program program, const CompileArguments& arguments,

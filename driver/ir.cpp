@@ -161,8 +161,8 @@ int show_ir(const IrArguments& arguments) {
   options.dump_after = arguments.dump_after;
   options.stop_after = arguments.stop_after;
   options.cut = is_cut(arguments.function);
-  const bool native = stage == "llvm" || stage == "asm";
-  if (!check_names(arguments) || !read_compile_arguments(arguments.compile, native, options)) return kUsage;
+  // Code is printed and not run: it may be another machine's.
+  if (!check_names(arguments) || !read_compile_arguments(arguments.compile, false, options)) return kUsage;
   options.dump = [&](std::string_view, const std::string& text) {
     if (is_dump_of(text, arguments.function)) fmt::print("{}", text);
   };
@@ -174,7 +174,7 @@ int show_ir(const IrArguments& arguments) {
   const bool built = open_data(experiment) && build(experiment) && check_trainable(experiment);
   const int code = report(experiment, arguments.model.json);
   if (!built) return code;
-  options.precision = train_settings(*experiment.unit).precision;
+  set_options(experiment, options);
   const std::string& function = arguments.function;
   if (!check_name("function", function, function_names(*experiment.program))) return kUsage;
   if (function != "all") keep_training_functions(experiment, {function});

@@ -221,7 +221,7 @@ int open_run(const std::string& directory, const RunRequest& request, bool json,
   if (has_errors(diagnostics(*experiment.unit)) || !build_request(run, request)) return report(experiment, json);
   diagnostics(*experiment.unit).list.clear();  // warnings were said in training
   run.probabilities = find_probabilities(*experiment.program);
-  options.precision = train_settings(*experiment.unit).precision;
+  set_options(experiment, options);
   auto runnable = make_runnable(std::move(*experiment.program), request.compile, options);
   if (!runnable) return report_errors({{ErrorCode::E650, runnable.error()}}, json);
   run.runnable = std::move(*runnable);

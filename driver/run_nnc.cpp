@@ -52,7 +52,7 @@ void add_model(CLI::App& command, ModelArguments& arguments) {
 }
 
 void add_compile(CLI::App& command, CompileArguments& arguments) {
-  command.add_option("--cpu", arguments.cpu, "native, avx512, avx2 or sse2")->type_name("NAME");
+  command.add_option("--cpu", arguments.cpu, "native, amx, avx512, avx2 or sse2")->type_name("NAME");
   command.add_flag("--cache,!--no-cache", arguments.cache, "keep compiled code for the next run (NNC_CACHE_DIR)");
   command.add_option("--interpret", arguments.interpret, "graph (in double precision) or loop, instead of native code")
       ->type_name("FORM");

@@ -132,7 +132,7 @@ bool compile_training(Experiment& experiment, const CompileArguments& arguments,
                       Runnable& runnable, int& code) {
   diagnostics(*experiment.unit).list.clear();  // warnings are said once
   keep_training_functions(experiment);
-  options.precision = train_settings(*experiment.unit).precision;
+  set_options(experiment, options);
   auto made = make_runnable(std::move(*experiment.program), arguments, options);
   if (!made) {
     code = fail(kResources, made.error(), {}, json);

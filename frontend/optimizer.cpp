@@ -183,7 +183,8 @@ void keep_rate(Evaluator& e, const Value& rate) {
   build.assign(state, node);
 }
 
-// The average starts as the first update's parameter: PyTorch's AveragedModel with get_ema_multi_avg_fn.
+// The average starts as the first update's parameter: PyTorch's AveragedModel with get_ema_multi_avg_fn, its lerp
+// included.
 void average_parameter(Evaluator& e, GraphRun& run, StateId parameter, NodeId count) {
   const double decay = train_settings(e.unit).average;
   const auto written = run.current.find(parameter);
@@ -201,8 +202,9 @@ void average_parameter(Evaluator& e, GraphRun& run, StateId parameter, NodeId co
   }
   GraphBuilder& build = *e.context.build;
   const NodeId now = written->second, before = build.state(state, of.type);
-  const NodeId mixed = build.add(build.mul(before, build.constant_like(decay, before)),
-                                 build.mul(now, build.constant_like(1 - decay, now)));
+  const NodeId way = build.sub(now, before);
+  const NodeId mixed = decay > 0.5 ? build.add(before, build.mul(way, build.constant_like(1 - decay, way)))
+                                   : build.sub(now, build.mul(way, build.constant_like(decay, way)));
   const NodeId first = build.compare(Comparison::eq, count, build.constant_like(1, count));
   run.current[state] = build.select(build.broadcast(first, of.type.dims, {}), now, mixed);
 }

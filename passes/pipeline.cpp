@@ -12,6 +12,7 @@
 #include "passes/graph/fix_orders.h"
 #include "passes/graph/fold_constants.h"
 #include "passes/graph/fold_movement.h"
+#include "passes/graph/form_fma.h"
 #include "passes/graph/merge_duplicates.h"
 #include "passes/graph/remove_dead.h"
 #include "passes/graph/simplify.h"
@@ -19,6 +20,7 @@
 #include "passes/plan/place_values.h"
 #include "passes/plan/plan_buffers.h"
 #include "passes/plan/schedule.h"
+#include "passes/plan/skip_zeros.h"
 #include "passes/training/append_update.h"
 #include "passes/training/differentiate.h"
 
@@ -34,10 +36,12 @@ constexpr PassInfo kPasses[] = {
     {"fold_movement", "graph", "fold transposes into the index maps of products"},
     {"choose_precision", "graph", "round the operands of products to bf16, where that is asked for", true},
     {"merge_duplicates", "graph", "compute equal values once"},
+    {"form_fma", "graph", "round a product and the sum that reads it once", true},
     {"remove_dead", "graph", "drop what nothing needs", true},
     {"fix_orders", "graph", "choose the order of every reduction", true},
     {"choose_layouts", "plan", "lay out the states as their products read them", true},
     {"form_regions", "plan", "group nodes that share a kernel", true},
+    {"skip_zeros", "plan", "let products skip the zeros of sparse inputs"},
     {"schedule", "plan", "order regions, and place barriers at true dependences", true},
     {"plan_buffers", "plan", "give every value its bytes in one arena", true},
     {"lower_regions", "loop", "write each region as loops over its tiles", true},
@@ -64,6 +68,7 @@ class Pipeline {
       on_graph("fold_movement", graph, [&] { fold_movement(graph); });
       on_graph("choose_precision", graph, [&] { choose_precision(graph, options_.precision); });
       on_graph("merge_duplicates", graph, [&] { merge_duplicates(graph); });
+      on_graph("form_fma", graph, [&] { form_fma(graph); });
       on_graph("remove_dead", graph, [&] { remove_dead(graph); });
       on_graph("fix_orders", graph, [&] { fix_orders(graph, options_.target); });
     }
@@ -112,6 +117,9 @@ class Pipeline {
         role = node_roles(plan.graph, fuse);
         form_regions(plan, layouts, role, fuse);
         place_values(plan, layouts, role);
+      });
+      on_plan("skip_zeros", plan, [&] {
+        if (enabled("skip_zeros")) skip_zeros(plan, options_.zeros);
       });
       finish_plan(plan);
     }

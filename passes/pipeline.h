@@ -26,10 +26,23 @@ struct PassInfo {
 std::span<const PassInfo> pass_table();
 bool is_pass(std::string_view name);
 
+// What is known of a float input: how often 6 elements that a product's tile reads together are all zero, and how often
+// that is otherwise one step of the product's sum later, which is what makes a branch on it costly.
+struct InputZeros {
+  struct Steps {
+    double share = 0;    // of steps whose elements are all zero
+    double changes = 0;  // share of steps that differ in it from the step before
+  };
+  std::string name;
+  Steps across_rows;  // 6 rows of a batch at one place; the next step is the next place
+  Steps along_row;    // 6 neighbours in one row; the next step is another row
+};
+
 struct PipelineOptions {
   Target target;
   DType precision = DType::f32;    // in which products read their operands: f32 or bf16
   std::set<std::string> disabled;  // names of passes
+  std::vector<InputZeros> zeros;   // of the data that the program will see; bits do not depend on it
   std::string dump_after;          // hands the form to `dump` after each run of this pass
   std::string stop_after;          // the last pass that runs; what is made later is left empty
   int64_t pass_limit = -1;         // at most so many runs of passes, later ones are as if disabled; -1: all

@@ -158,7 +158,7 @@ struct Reader {
   void order(Order& order) {
     AttributeSetting setting;
     if (!take("order", AttributeSetting::word, setting)) return;
-    for (Order::Kind kind : {Order::chain, Order::ways, Order::lanes, Order::chunks}) {
+    for (Order::Kind kind : {Order::chain, Order::ways, Order::lanes, Order::chunks, Order::tiles}) {
       if (setting.text != to_string(Order{kind, 0})) continue;
       order = {kind, setting.count};
       return;

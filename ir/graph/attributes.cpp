@@ -11,7 +11,7 @@ namespace {
 constexpr std::array<std::string_view, 6> comparison_names = {"eq", "ne", "lt", "le", "gt", "ge"};
 constexpr std::array<std::string_view, 5> reduction_names = {"sum", "prod", "max", "min", "argmax"};
 constexpr std::array<std::string_view, 3> distribution_names = {"uniform", "normal", "integer"};
-constexpr std::array<std::string_view, 5> order_names = {"unset", "chain", "ways", "lanes", "chunks"};
+constexpr std::array<std::string_view, 6> order_names = {"unset", "chain", "ways", "lanes", "chunks", "tiles"};
 
 // Broken maps are printed too, in the verifier's messages.
 std::string index_name(const std::vector<std::string>& names, int index) {

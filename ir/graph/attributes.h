@@ -29,6 +29,8 @@ struct Order {
     ways,    // `count` chains, element k in chain k mod count, added pairwise (0+1)+(2+3)
     lanes,   // a partial per vector lane over the last reduced axis (lane = index mod `count`), then a halving tree
     chunks,  // chains of `count` elements, partials added ascending
+    tiles,   // of a contract: per block of `count` elements (the last one filled up with zeros) a chain of fma from +0
+             // for the even and one for the odd ones, added together, then to the sum of the blocks before
   };
   Kind kind = unset;
   int64_t count = 0;

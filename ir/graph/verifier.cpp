@@ -15,6 +15,7 @@
 //       may leave dead nodes to remove_dead)
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "ir/graph/names.h"
@@ -143,6 +144,18 @@ struct GraphVerifier {
     }
   }
 
+  void tiles(NodeId id, const ContractAttr& contract) {
+    if (contract.order.kind != Order::tiles) return;
+    const int64_t count = contract.order.count;
+    if (count < 2 || count % 2 != 0 || count > 4096) report(id, "G8", fmt::format("sums tiles of {} elements", count));
+    const std::vector<int> summed = summed_indices(contract.map);
+    const bool plain = summed.size() == 1 &&
+                       std::all_of(contract.map.operands.begin(), contract.map.operands.end(), [&](const auto& axes) {
+                         return std::count(axes.begin(), axes.end(), IndexTerm::plain(summed[0])) == 1;
+                       });
+    if (!plain) report(id, "G8", "sums tiles, but not over one plain index of both operands");
+  }
+
   void order(NodeId id) {
     const Node& node = graph[id];
     bool missing = false;
@@ -153,6 +166,7 @@ struct GraphVerifier {
     } else if (node.op == Op::contract) {
       const auto& contract = node.as<ContractAttr>();
       missing = !summed_indices(contract.map).empty() && contract.order.kind == Order::unset;
+      tiles(id, contract);
     }
     if (missing) report(id, "G8", "has no order");
   }

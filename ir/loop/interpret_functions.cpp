@@ -1,3 +1,5 @@
+#include <cstring>
+
 #include "ir/check.h"
 #include "ir/loop/arithmetic.h"
 #include "ir/loop/interpreter.h"
@@ -122,6 +124,23 @@ void run_column(const Step& s, Machine& m) {
   }
   m.vars[over] = saved;
   for (int l = 0; l < s.lanes; ++l) r[l] = gathered[l];
+}
+
+template <DType dtype>
+void run_any(const Step& s, Machine& m) {
+  using T = Element<dtype>;
+  const uint32_t over = s.vars[0];
+  const int64_t saved = m.vars[over];
+  bool found = false;
+  for (int64_t index = s.ranges[0].first; index < s.ranges[0].second; ++index) {
+    m.vars[over] = index;
+    uint64_t bits = 0;
+    std::memcpy(&bits, s.operands[0].in<T>(m), sizeof(T));
+    if (is_float(dtype)) bits &= ~(uint64_t{1} << (8 * sizeof(T) - 1));
+    found = found || bits != 0;
+  }
+  m.vars[over] = saved;
+  *s.result.in<uint8_t>(m) = found;
 }
 
 void run_pair(const Step& s, Machine& m) {
@@ -256,6 +275,10 @@ StepFunction select_function(DType dtype) {
 }
 StepFunction copy_function(DType dtype) {
   return with_dtype(dtype, [](auto type) -> StepFunction { return run_copy<Element<decltype(type)::value>>; });
+}
+
+StepFunction any_function(DType operand) {
+  return with_dtype(operand, [](auto type) -> StepFunction { return run_any<decltype(type)::value>; });
 }
 
 StepFunction fold_function(Reduction reduction, DType dtype) {

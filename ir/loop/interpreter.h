@@ -72,6 +72,14 @@ struct Step {
   bool masked = false;
   ValueRef mask;
 
+  // Tiles: the result, the left and the right factor; `affine` as of an access, `row` elements from row to row.
+  struct Block {
+    size_t buffer = 0;
+    Sum affine;
+    int64_t row = 0;
+  };
+  std::vector<Block> blocks;
+
   // Blocks.
   std::vector<uint32_t> vars;
   std::vector<std::pair<int64_t, int64_t>> ranges;
@@ -103,7 +111,10 @@ StepFunction copy_function(DType dtype);
 StepFunction fold_function(Reduction reduction, DType dtype);
 StepFunction lanes_function(Reduction reduction, DType dtype);
 StepFunction column_function(DType dtype);
+StepFunction any_function(DType operand);
 StepFunction other_function(LoopOp op, DType dtype, bool fused);
+// interpret_tiles.cpp
+void run_tiles(const Step& step, Machine& machine);
 // interpret_access.cpp
 StepFunction load_function(DType dtype);
 StepFunction store_function(DType dtype);

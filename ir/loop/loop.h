@@ -117,33 +117,43 @@ struct LoopStmt {
     load,      // value = load access
     store,     // store access operands[0]
     prefetch,  // for writing soon
+    tiles,     // access := factors[0] times factors[1]
     loop,      // for var in begin..end unroll n { body }
     items,     // items (outer inner) in begin..end of count { body }
     unroll,    // [vars] { body }
+    when,      // when operands[0] { body }: the body if the scalar bool is true
   };
   Kind kind = define;
   Locations locations;
 
   ValueId value;                      // define, assign, load
   LoopOp op = LoopOp::add;            // define, assign
-  std::vector<LoopOperand> operands;  // define, assign, store
+  std::vector<LoopOperand> operands;  // define, assign, store, when
 
   Comparison comparison = Comparison::eq;  // compare
   Reduction reduction = Reduction::sum;    // fold, lanes: sum, prod, max, min
-  VarId over;                              // fold, column: an unrolled index of the operand, not of the result
+  VarId over;                              // fold, column, any: an unrolled index of the operand, not of the result
   Affine affine;                           // index, within, column
   int64_t lane_step = 1;                   // index, within
   int64_t low = 0, high = 0;               // within, integer
   uint32_t site = 0;                       // philox
 
-  Access access;  // load, store, prefetch
+  Access access;  // load, store, prefetch, tiles
+
+  // tiles: a block of a matrix product in bf16. Rows run along the last but one axis of an access, columns along the
+  // last, both from the element it names. The left factor holds bf16, 2 * pairs of them a row; the right one i32 that
+  // are pairs of bf16, the element of the even row in the lower half, in `pairs` rows; the result is f32.
+  // An element of the result is the sum from +0, ascending, of a term for each 16 pairs: two chains of fma from +0, of
+  // even and of odd elements, ascending, then their sum. Denormals are zero; always fused.
+  std::vector<Access> factors;
+  int64_t rows = 0, columns = 0, pairs = 0;  // rows 1..32, columns 16 or 32, pairs a multiple of 16
 
   std::vector<VarId> vars;  // loop: one; unroll: one or more; items: inner, or outer and inner
   int64_t copies = 1;       // loop: of the body per turn ("unroll" in text)
   // items: item number = outer * inner_count + inner; runs, ascending, those of the thread's share [lo, hi) whose inner
   // index lies in the inner variable's range.
   int64_t inner_count = 0;
-  std::vector<LoopStmt> body;  // loop, items, unroll
+  std::vector<LoopStmt> body;  // loop, items, unroll, when
 };
 
 // One function: void kernel(buffers…, i64 lo, i64 hi). lo and hi are item numbers of its grid.

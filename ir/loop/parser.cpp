@@ -115,6 +115,7 @@ bool LoopParser::operation(LoopStmt& stmt) {
     if (!found) return fail(fmt::format("'{}' is no comparison", token().text));
   }
   if (stmt.op == LoopOp::fold && (!reduction(stmt.reduction) || !expect("over") || !variable(stmt.over))) return false;
+  if (stmt.op == LoopOp::any && (!expect("over") || !variable(stmt.over))) return false;
   if (stmt.op == LoopOp::lanes && !reduction(stmt.reduction)) return false;
   if (stmt.op == LoopOp::column && (!affine(stmt.affine, nullptr) || !expect("over") || !variable(stmt.over)))
     return false;
@@ -159,7 +160,8 @@ void LoopParser::infer(const LoopStmt& stmt, LoopValue& value) const {
     value.vector = value.vector || kernel[stmt.operands[k].value].vector;
   }
   if (stmt.op == LoopOp::lanes) value.vector = false;
-  if (stmt.op == LoopOp::compare || stmt.op == LoopOp::within) value.dtype = DType::boolean;
+  if (stmt.op == LoopOp::any) value.vector = false;
+  if (stmt.op == LoopOp::compare || stmt.op == LoopOp::within || stmt.op == LoopOp::any) value.dtype = DType::boolean;
   if (stmt.op == LoopOp::index || stmt.op == LoopOp::philox || stmt.op == LoopOp::integer || stmt.op == LoopOp::pair)
     value.dtype = DType::i32;
   if (stmt.op == LoopOp::dot2) value.dtype = DType::f32;
@@ -203,6 +205,13 @@ bool LoopParser::store(LoopStmt& stmt, bool prefetch) {
   return options(stmt.access);
 }
 
+bool LoopParser::tiles(LoopStmt& stmt) {
+  stmt.kind = LoopStmt::tiles;
+  stmt.factors.resize(2);
+  return access(stmt.access) && access(stmt.factors[0]) && access(stmt.factors[1]) && expect("rows") &&
+         integer(stmt.rows) && expect("columns") && integer(stmt.columns) && expect("pairs") && integer(stmt.pairs);
+}
+
 bool LoopParser::unroll(LoopStmt& stmt, int depth) {
   stmt.kind = LoopStmt::unroll;
   if (!expect("[")) return false;
@@ -238,12 +247,20 @@ bool LoopParser::counted(LoopStmt& stmt, int depth) {
   return expect("{") && places(stmt.locations) && body(stmt.body, depth + 1);
 }
 
+bool LoopParser::when(LoopStmt& stmt, int depth) {
+  stmt.kind = LoopStmt::when;
+  stmt.operands.resize(1);
+  return use(stmt.operands[0].value) && expect("{") && places(stmt.locations) && body(stmt.body, depth + 1);
+}
+
 bool LoopParser::statement(LoopStmt& stmt, int depth) {
   if (depth > kDeepest) return fail("nested too deeply");
   if (is("for") || is("items")) return counted(stmt, depth);
   if (is("[")) return unroll(stmt, depth);
+  if (accept("when")) return when(stmt, depth);
   if (accept("store")) return store(stmt, false) && places(stmt.locations);
   if (accept("prefetch")) return store(stmt, true) && places(stmt.locations);
+  if (accept("tiles")) return tiles(stmt) && places(stmt.locations);
   return definition(stmt) && places(stmt.locations);
 }
 

@@ -47,10 +47,12 @@ struct LoopParser {
   bool statement(LoopStmt& stmt, int depth);
   bool unroll(LoopStmt& stmt, int depth);
   bool counted(LoopStmt& stmt, int depth);
+  bool when(LoopStmt& stmt, int depth);
   bool definition(LoopStmt& stmt);
   bool operation(LoopStmt& stmt);
   bool load(LoopStmt& stmt);
   bool store(LoopStmt& stmt, bool prefetch);
+  bool tiles(LoopStmt& stmt);
   bool access(Access& access);
   bool options(Access& access);
   bool affine(Affine& sum, ValueId* dynamic);

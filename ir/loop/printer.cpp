@@ -117,6 +117,7 @@ std::string Printer::operation(const LoopStmt& stmt) const {
   if (stmt.op == LoopOp::fold)
     result += fmt::format(" {} over {}", name_of(stmt.reduction), names.vars[stmt.over.value]);
   if (stmt.op == LoopOp::lanes) result += fmt::format(" {}", name_of(stmt.reduction));
+  if (stmt.op == LoopOp::any) result += fmt::format(" over {}", names.vars[stmt.over.value]);
   if (stmt.op == LoopOp::column) result += fmt::format(" {} over {}", affine(stmt.affine), names.vars[stmt.over.value]);
   if (stmt.op == LoopOp::index || stmt.op == LoopOp::within)
     result += fmt::format(" {} step {}", affine(stmt.affine), stmt.lane_step);
@@ -141,6 +142,12 @@ std::string Printer::simple(const LoopStmt& stmt) const {
     case LoopStmt::store:
       return fmt::format("store {} {}{}", place(stmt.access), stmt.operands.empty() ? "?" : operand(stmt.operands[0]),
                          options(stmt.access));
+    case LoopStmt::tiles: {
+      std::string factors;
+      for (const Access& factor : stmt.factors) factors += " " + place(factor);
+      return fmt::format("tiles {}{} rows {} columns {} pairs {}", place(stmt.access), factors, stmt.rows, stmt.columns,
+                         stmt.pairs);
+    }
     default:
       return fmt::format("prefetch {}{}", place(stmt.access), options(stmt.access));
   }
@@ -158,7 +165,8 @@ std::string Printer::unrolled(const LoopStmt& stmt) const {
 }
 
 bool has_body(const LoopStmt& stmt) {
-  return stmt.kind == LoopStmt::loop || stmt.kind == LoopStmt::items || stmt.kind == LoopStmt::unroll;
+  return stmt.kind == LoopStmt::loop || stmt.kind == LoopStmt::items || stmt.kind == LoopStmt::unroll ||
+         stmt.kind == LoopStmt::when;
 }
 
 void Printer::block(const LoopStmt& stmt, int depth) {
@@ -166,6 +174,8 @@ void Printer::block(const LoopStmt& stmt, int depth) {
     text += "for";
   } else if (stmt.kind == LoopStmt::items) {
     text += "items";
+  } else if (stmt.kind == LoopStmt::when) {
+    text += fmt::format("when {} ", stmt.operands.empty() ? "?" : operand(stmt.operands[0]));
   } else {
     text += unrolled(stmt);
     if (stmt.body.size() == 1 && !has_body(stmt.body[0])) {
@@ -173,7 +183,7 @@ void Printer::block(const LoopStmt& stmt, int depth) {
       return;
     }
   }
-  if (stmt.kind != LoopStmt::unroll) {
+  if (stmt.kind == LoopStmt::loop || stmt.kind == LoopStmt::items) {
     for (VarId id : stmt.vars)
       text += fmt::format(" {} in {}..{}", names.vars[id.value], kernel[id].begin, kernel[id].end);
     if (stmt.kind == LoopStmt::items) text += fmt::format(" of {}", stmt.inner_count);

@@ -26,6 +26,7 @@ struct Resolver {
   void run_block(const LoopStmt& stmt, Step& step);
   void operation(const LoopStmt& stmt, Step& step);
   void access(const LoopStmt& stmt, Step& step);
+  Step::Block tile_block(const Access& access) const;
   StepFunction function(const LoopStmt& stmt, DType dtype) const;
   std::vector<Step> body(const std::vector<LoopStmt>& stmts);
   Step statement(const LoopStmt& stmt);
@@ -106,6 +107,8 @@ StepFunction Resolver::function(const LoopStmt& stmt, DType dtype) const {
       return lanes_function(stmt.reduction, dtype);
     case LoopOp::column:
       return column_function(dtype);
+    case LoopOp::any:
+      return any_function(literal_dtype(stmt, 0));
     default:
       break;
   }
@@ -121,7 +124,7 @@ void Resolver::operation(const LoopStmt& stmt, Step& step) {
   step.affine = sum(stmt.affine);
   for (size_t k = 0; k < stmt.operands.size(); ++k)
     step.operands.push_back(operand(stmt.operands[k], literal_dtype(stmt, k)));
-  if (stmt.op == LoopOp::fold || stmt.op == LoopOp::column) {
+  if (stmt.op == LoopOp::fold || stmt.op == LoopOp::column || stmt.op == LoopOp::any) {
     step.vars = {stmt.over.value};
     step.ranges = {{kernel[stmt.over].begin, kernel[stmt.over].end}};
   }
@@ -159,6 +162,14 @@ void Resolver::access(const LoopStmt& stmt, Step& step) {
   }
 }
 
+Step::Block Resolver::tile_block(const Access& access) const {
+  const Dims strides = row_major_strides(kernel[access.buffer].dims);
+  Affine elements;
+  for (size_t axis = 0; axis < strides.size(); ++axis)
+    elements = elements + access.indices[axis].affine * strides[axis];
+  return {access.buffer.value, sum(elements), strides[strides.size() - 2]};
+}
+
 void run_steps(const std::vector<Step>& steps, Machine& m) {
   for (const Step& step : steps) step.run(step, m);
 }
@@ -191,13 +202,18 @@ void run_items(const Step& s, Machine& m) {
   }
 }
 
+void run_when(const Step& s, Machine& m) {
+  if (*s.operands[0].in<uint8_t>(m) != 0) run_steps(s.body, m);
+}
+
 void Resolver::run_block(const LoopStmt& stmt, Step& step) {
   for (VarId id : stmt.vars) {
     step.vars.push_back(id.value);
     step.ranges.push_back({kernel[id].begin, kernel[id].end});
   }
   step.body = body(stmt.body);
-  step.run = stmt.kind == LoopStmt::items ? run_items : run_loop;
+  if (stmt.kind == LoopStmt::when) step.operands = {ref(stmt.operands[0].value)};
+  step.run = stmt.kind == LoopStmt::items ? run_items : stmt.kind == LoopStmt::when ? run_when : run_loop;
 }
 
 Step Resolver::statement(const LoopStmt& stmt) {
@@ -211,6 +227,10 @@ Step Resolver::statement(const LoopStmt& stmt) {
     case LoopStmt::load:
     case LoopStmt::store:
       access(stmt, step);
+      break;
+    case LoopStmt::tiles:
+      step.blocks = {tile_block(stmt.access), tile_block(stmt.factors[0]), tile_block(stmt.factors[1])};
+      step.run = run_tiles;
       break;
     case LoopStmt::prefetch:
       break;

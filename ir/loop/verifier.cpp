@@ -37,7 +37,10 @@ std::string LoopChecker::who(const LoopStmt& stmt) const {
       return kernel[stmt.value].name;
     case LoopStmt::store:
     case LoopStmt::prefetch:
+    case LoopStmt::tiles:
       return kernel[stmt.access.buffer].name;
+    case LoopStmt::when:
+      return "when";
     default:
       return stmt.vars.empty() ? "block" : kernel[stmt.vars.back()].name;
   }
@@ -53,6 +56,7 @@ struct Walk : LoopChecker {
   void block(const LoopStmt& stmt);
   void block_header(const LoopStmt& stmt);
   void items_header(const LoopStmt& stmt);
+  void when_header(const LoopStmt& stmt);
   void use(ValueId id, const LoopStmt& stmt, VarId folded = {});
   void uses(const LoopStmt& stmt);
   void affine(const Affine& affine, const LoopStmt& stmt);
@@ -93,7 +97,7 @@ void Walk::fold(const LoopStmt& stmt) {
 
 void Walk::uses(const LoopStmt& stmt) {
   const bool operates = stmt.kind == LoopStmt::define || stmt.kind == LoopStmt::assign;
-  const bool folds = stmt.op == LoopOp::fold || stmt.op == LoopOp::column;
+  const bool folds = stmt.op == LoopOp::fold || stmt.op == LoopOp::column || stmt.op == LoopOp::any;
   const VarId folded = operates && folds ? stmt.over : VarId();
   if (operates || stmt.kind == LoopStmt::store) {
     for (const LoopOperand& operand : stmt.operands) {
@@ -108,6 +112,9 @@ void Walk::uses(const LoopStmt& stmt) {
   for (const Access::Index& index : stmt.access.indices) {
     affine(index.affine, stmt);
     if (index.dynamic) use(index.dynamic, stmt);
+  }
+  for (const Access& factor : stmt.factors) {
+    for (const Access::Index& index : factor.indices) affine(index.affine, stmt);
   }
   if (stmt.access.mask) use(stmt.access.mask, stmt);
 }
@@ -133,11 +140,13 @@ void Walk::define(const LoopStmt& stmt) {
 }
 
 void Walk::statement(const LoopStmt& stmt) {
-  if (stmt.kind == LoopStmt::loop || stmt.kind == LoopStmt::items || stmt.kind == LoopStmt::unroll) {
+  if (stmt.kind == LoopStmt::loop || stmt.kind == LoopStmt::items || stmt.kind == LoopStmt::unroll ||
+      stmt.kind == LoopStmt::when) {
     block(stmt);
     return;
   }
   uses(stmt);
+  if (stmt.kind == LoopStmt::tiles) return check_tiles(*this, stmt);
   check_types(*this, stmt);
   if (stmt.kind == LoopStmt::load || stmt.kind == LoopStmt::store || stmt.kind == LoopStmt::prefetch)
     check_access(*this, stmt);
@@ -162,7 +171,16 @@ void Walk::items_header(const LoopStmt& stmt) {
     report(inner.name, "L1", fmt::format("{} x {} items in a grid of {}", outer, stmt.inner_count, kernel.items));
 }
 
+void Walk::when_header(const LoopStmt& stmt) {
+  const LoopValue& condition = kernel[stmt.operands[0].value];
+  use(stmt.operands[0].value, stmt);
+  if (condition.dtype != DType::boolean || condition.vector)
+    report(condition.name, "L0", "the condition of a when is a scalar bool");
+  if (!stmt.vars.empty()) report(condition.name, "L1", "a when has no variable");
+}
+
 void Walk::block_header(const LoopStmt& stmt) {
+  if (stmt.kind == LoopStmt::when) return when_header(stmt);
   static constexpr std::string_view kinds[] = {"loop", "item", "unrolled"};
   const LoopVar::Kind wanted = stmt.kind == LoopStmt::loop    ? LoopVar::loop
                                : stmt.kind == LoopStmt::items ? LoopVar::item

@@ -39,6 +39,15 @@ void check_types(LoopChecker& checker, const LoopStmt& stmt);
 // verify_access.cpp: L2, L3 and L5 of a load, store or prefetch.
 void check_access(LoopChecker& checker, const LoopStmt& stmt);
 
+// verify_tiles.cpp: L0, L2, L3 and L5 of tiles.
+void check_tiles(LoopChecker& checker, const LoopStmt& stmt);
+
+// Least and greatest value of an affine (both taken) by the ranges of its variables.
+struct Interval {
+  __int128 low = 0, high = 0;
+};
+Interval interval_of(const Kernel& kernel, const Affine& affine);
+
 // Whether the access touches lanes rather than one element.
 bool is_vector_access(const Kernel& kernel, const LoopStmt& stmt);
 

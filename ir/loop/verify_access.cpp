@@ -10,22 +10,11 @@ namespace {
 
 using Wide = __int128;
 
-struct Interval {
-  Wide low = 0, high = 0;  // both taken
-};
-
 Interval operator+(Interval a, Interval b) { return {a.low + b.low, a.high + b.high}; }
 Interval times(Interval a, Wide factor) {
   return factor >= 0 ? Interval{a.low * factor, a.high * factor} : Interval{a.high * factor, a.low * factor};
 }
 Interval meet(Interval a, Interval b) { return {std::max(a.low, b.low), std::min(a.high, b.high)}; }
-
-Interval interval_of(const Kernel& kernel, const Affine& affine) {
-  Interval sum{affine.constant, affine.constant};
-  for (const auto& [id, coefficient] : affine.terms)
-    sum = sum + times({kernel[id].begin, kernel[id].end - 1}, coefficient);
-  return sum;
-}
 
 Interval lanes_of(const Kernel& kernel, bool vector) { return {0, vector ? kernel.target.lanes - 1 : 0}; }
 
@@ -113,6 +102,13 @@ void check_mode(LoopChecker& checker, const LoopStmt& stmt) {
 }
 
 }  // namespace
+
+Interval interval_of(const Kernel& kernel, const Affine& affine) {
+  Interval sum{affine.constant, affine.constant};
+  for (const auto& [id, coefficient] : affine.terms)
+    sum = sum + times({kernel[id].begin, kernel[id].end - 1}, coefficient);
+  return sum;
+}
 
 bool is_vector_access(const Kernel& kernel, const LoopStmt& stmt) {
   if (stmt.kind == LoopStmt::prefetch) return false;

@@ -21,7 +21,7 @@ struct IdChecker {
 
   void table();
   void affine(const Affine& affine, std::string_view who);
-  void access(const LoopStmt& stmt, std::string_view who);
+  void access(const Access& access, std::string_view who);
   void statement(const LoopStmt& stmt, int depth);
 };
 
@@ -71,8 +71,7 @@ void IdChecker::affine(const Affine& affine, std::string_view who) {
   }
 }
 
-void IdChecker::access(const LoopStmt& stmt, std::string_view who) {
-  const Access& access = stmt.access;
+void IdChecker::access(const Access& access, std::string_view who) {
   require(access.buffer.value < kernel.buffers.size(), who, "an unknown buffer");
   if (access.buffer.value >= kernel.buffers.size()) return;
   const size_t rank = kernel[access.buffer].dims.size();
@@ -89,8 +88,8 @@ void IdChecker::access(const LoopStmt& stmt, std::string_view who) {
 
 void IdChecker::statement(const LoopStmt& stmt, int depth) {
   const bool has_value = stmt.kind == LoopStmt::define || stmt.kind == LoopStmt::assign || stmt.kind == LoopStmt::load;
-  const bool has_access =
-      stmt.kind == LoopStmt::load || stmt.kind == LoopStmt::store || stmt.kind == LoopStmt::prefetch;
+  const bool has_access = stmt.kind == LoopStmt::load || stmt.kind == LoopStmt::store ||
+                          stmt.kind == LoopStmt::prefetch || stmt.kind == LoopStmt::tiles;
   std::string who = "statement";
   if (has_value && known(stmt.value)) who = kernel[stmt.value].name;
   if (!has_value && has_access && stmt.access.buffer.value < kernel.buffers.size())
@@ -98,7 +97,9 @@ void IdChecker::statement(const LoopStmt& stmt, int depth) {
   require(depth <= kDeepest, who, "nested too deeply");
   if (depth > kDeepest) return;
   require(!has_value || known(stmt.value), who, "an unknown value");
-  if (has_access) access(stmt, who);
+  if (has_access) access(stmt.access, who);
+  require(stmt.factors.size() == (stmt.kind == LoopStmt::tiles ? 2 : 0), who, "tiles, and only they, take two factors");
+  for (const Access& factor : stmt.factors) access(factor, who);
   const bool operates = stmt.kind == LoopStmt::define || stmt.kind == LoopStmt::assign;
   if (operates) {
     require(static_cast<size_t>(stmt.op) <= static_cast<size_t>(LoopOp::dot2), who, "an unknown operation");
@@ -107,10 +108,12 @@ void IdChecker::statement(const LoopStmt& stmt, int depth) {
             fmt::format("{} takes {} operands", name_of(stmt.op), arity_of(stmt.op)));
     affine(stmt.affine, who);
     require(moderate(stmt.lane_step) && moderate(stmt.low) && moderate(stmt.high), who, "a bound is out of proportion");
-    require((stmt.op != LoopOp::fold && stmt.op != LoopOp::column) || known(stmt.over), who,
+    require((stmt.op != LoopOp::fold && stmt.op != LoopOp::column && stmt.op != LoopOp::any) || known(stmt.over), who,
             fmt::format("a {} over an unknown variable", name_of(stmt.op)));
   }
   require(stmt.kind != LoopStmt::store || stmt.operands.size() == 1, who, "a store takes one operand");
+  require(stmt.kind != LoopStmt::when || (stmt.operands.size() == 1 && stmt.operands[0].value), who,
+          "a when takes one value");
   for (const LoopOperand& operand : stmt.operands)
     require(!operand.value || known(operand.value), who, "an unknown operand");
   for (VarId id : stmt.vars) require(known(id), who, "an unknown variable");

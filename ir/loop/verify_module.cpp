@@ -33,7 +33,7 @@ int64_t ModuleChecker::segment(BufferBinding::Space space) const {
 void find_shared_stores(const std::vector<LoopStmt>& body, std::vector<bool>& stored) {
   for (const LoopStmt& stmt : body) {
     if (stmt.kind == LoopStmt::items) continue;
-    if (stmt.kind == LoopStmt::store) stored[stmt.access.buffer.value] = true;
+    if (stmt.kind == LoopStmt::store || stmt.kind == LoopStmt::tiles) stored[stmt.access.buffer.value] = true;
     find_shared_stores(stmt.body, stored);
   }
 }

@@ -30,6 +30,7 @@ struct TypeChecker {
   void operation();
   void reduction();
   void column();
+  void any();
   void arithmetic();
   void access();
 };
@@ -92,6 +93,13 @@ void TypeChecker::reduction() {
   if (stmt.reduction == Reduction::argmax) checker.report(who, "L7", "argmax has no order of addition");
   if (stmt.op == LoopOp::fold && checker.kernel[stmt.over].kind != LoopVar::unroll)
     checker.report(who, "L7", fmt::format("a fold over {}, which is not unrolled", checker.kernel[stmt.over].name));
+}
+
+void TypeChecker::any() {
+  result_is(DType::boolean);
+  require(value(0) != nullptr && !value(0)->vector && !result().vector, "any takes scalars and gives one");
+  if (checker.kernel[stmt.over].kind != LoopVar::unroll)
+    checker.report(who, "L7", fmt::format("any over {}, which is not unrolled", checker.kernel[stmt.over].name));
 }
 
 void TypeChecker::column() {
@@ -157,6 +165,9 @@ void TypeChecker::operation() {
       break;
     case LoopOp::column:
       column();
+      break;
+    case LoopOp::any:
+      any();
       break;
     case LoopOp::pair:
       result_is(DType::i32);

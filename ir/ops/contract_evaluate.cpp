@@ -1,9 +1,11 @@
-// The reference evaluation of contract: batched matrix products through Eigen where the map is one, an odometer over
-// all indices elsewhere.
+// The reference evaluation of contract: batched matrix products through Eigen where the map is one (in tiles where its
+// order says so, the one order that is followed to the bit), an odometer over all indices elsewhere.
 #include <Eigen/Core>
 
 #include <algorithm>
 
+#include "ir/check.h"
+#include "ir/loop/scalar_math.h"
 #include "ir/ops/contract.h"
 #include "ir/ops/odometer.h"
 
@@ -83,7 +85,31 @@ std::vector<double> arranged(const IndexMap& map, size_t operand, const Referenc
 
 int64_t product_of(const Dims& dims) { return TensorType{DType::f32, 0, dims}.elements(); }
 
-void evaluate_product(const IndexMap& map, const ProductIndices& indices,
+// An element of a product in Order::tiles, to the bit: `a` and `b` are `length` elements, so far apart.
+float sum_tiles(const double* a, const double* b, int64_t length, int64_t apart, int64_t block) {
+  const ScalarMath<true> math;
+  float sum = 0;
+  for (int64_t first = 0; first < length; first += block) {
+    float partial[2] = {0, 0};
+    for (int64_t k = first; k < first + block; ++k) {
+      const float x = k < length ? static_cast<float>(a[k]) : 0, y = k < length ? static_cast<float>(b[k * apart]) : 0;
+      partial[k % 2] = math.fma(x, y, partial[k % 2]);
+    }
+    sum += partial[0] + partial[1];
+  }
+  return sum;
+}
+
+void multiply_tiles(const double* a, const double* b, double* product, int64_t m, int64_t k, int64_t n, int64_t block) {
+  NNC_CHECK(block >= 2 && block % 2 == 0, "tiles of {} elements", block);
+  const FlushDenormals flush;
+  for (int64_t row = 0; row < m; ++row) {
+    for (int64_t column = 0; column < n; ++column)
+      product[row * n + column] = sum_tiles(a + row * k, b + column, k, n, block);
+  }
+}
+
+void evaluate_product(const IndexMap& map, const Order& order, const ProductIndices& indices,
                       std::span<const ReferenceTensor* const> operands, ReferenceTensor& result) {
   const auto& [batch, rows, columns, inner] = indices;
   std::vector<double> left = arranged(map, 0, *operands[0], {&batch, &rows, &inner});
@@ -92,6 +118,11 @@ void evaluate_product(const IndexMap& map, const ProductIndices& indices,
   int64_t m = product_of(extents_of(map, {&rows})), n = product_of(extents_of(map, {&columns}));
   int64_t k = product_of(extents_of(map, {&inner})), count = product_of(extents_of(map, {&batch}));
   for (int64_t item = 0; item < count; ++item) {
+    if (order.kind == Order::tiles) {
+      multiply_tiles(left.data() + item * m * k, right.data() + item * k * n, product.data() + item * m * n, m, k, n,
+                     order.count);
+      continue;
+    }
     Eigen::Map<const Matrix> a(left.data() + item * m * k, m, k), b(right.data() + item * k * n, k, n);
     Eigen::Map<Matrix>(product.data() + item * m * n, m, n).noalias() = a * b;
   }
@@ -137,10 +168,10 @@ void evaluate_everywhere(const IndexMap& map, std::span<const ReferenceTensor* c
 }  // namespace
 
 void evaluate_contract(const Node& node, std::span<const ReferenceTensor* const> operands, ReferenceTensor& result) {
-  const IndexMap& map = node.as<ContractAttr>().map;
+  const auto& [map, order] = node.as<ContractAttr>();
   ProductIndices indices;
   if (classify(map, indices)) {
-    evaluate_product(map, indices, operands, result);
+    evaluate_product(map, order, indices, operands, result);
   } else {
     evaluate_everywhere(map, operands, result);
   }

@@ -48,9 +48,11 @@ struct Storage {
   Layout layout;
   bool zero = false;  // what the layout pads holds zeros
   // A copy of `value` made for products alone (see Region::pack). With a pair axis, elements 2k and 2k + 1 along it
-  // share the 32 bits of element k as bf16, the even one in the upper half.
+  // share the 32 bits of element k as bf16, the even one in the upper half (as dot2 reads them), or in the lower one
+  // (as tiles do).
   bool packed = false;
   int64_t pair_axis = -1;
+  bool even_low = false;
   int64_t offset = 0;  // state, arena: bytes into the segment; io: position in Plan::io
   int64_t bytes = 0;
   int64_t first_phase = 0, last_phase = 0;  // arena: the phases in which it is alive
@@ -79,6 +81,9 @@ struct Tiling {
   // What follows a product is computed a tile late, between the steps of the next tile's product; an item of the grid
   // is then a strip of tiles.
   bool deferred = false;
+  // Of a product: the operand (0 or 1) whose zeros are skipped. A step of the sum whose scalars of that operand are all
+  // zero in a tile adds nothing and is not computed; -1: every step is.
+  int zeros = -1;
 };
 
 struct Region;

@@ -43,7 +43,8 @@ std::string storage_line(const Plan& plan, const Names& names, StorageId id) {
       break;
     case Storage::arena:
       line += names[storage.value.value] + (storage.packed ? " packed " : " ");
-      if (storage.pair_axis >= 0) line += fmt::format("pairs d{} ", storage.pair_axis);
+      if (storage.pair_axis >= 0)
+        line += fmt::format("pairs d{} {}", storage.pair_axis, storage.even_low ? "even low " : "");
       break;
     case Storage::io:
       line += fmt::format("\"{}\" {} ", storage.name, names[storage.value.value]);
@@ -65,6 +66,7 @@ std::string region_line(const Plan& plan, const Names& names, RegionId id) {
   if (region.tiling.lane_axis >= 0) {
     line += fmt::format(" tile {}x{} lanes d{}", region.tiling.row_axis < 0 ? 1 : region.tiling.rows,
                         region.tiling.vectors * plan.target.lanes, region.tiling.lane_axis);
+    if (region.tiling.zeros >= 0) line += fmt::format(" skips zeros of operand {}", region.tiling.zeros);
   }
   std::vector<std::string> axes, members, reads, writes;
   for (const Grid::Axis& axis : region.grid.axes)

@@ -9,6 +9,7 @@
 //   P8  grids cut axes of the domain into at least one tile, at most one an element
 //   P9  every root and every assign is stored
 //   P10 bytes are those of the layout, inside the segment; the live set fits the arena
+//   P11 zeros are skipped of an operand that a product of f32 reads in scalars, each axis by one index
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -158,6 +159,8 @@ class Verifier {
         fail(name(id), "P8: {} tiles of axis {} with {} elements", axis.count, axis.axis, region.domain[axis.axis]);
       }
     }
+    if (region.tiling.zeros >= 0 && !reads_scalars(region))
+      fail(name(id), "P11: operand {} is not read in scalars", region.tiling.zeros);
     for (NodeId member : region.members) {
       const Dims& dims = plan_.graph.type(member).dims;
       if (dims == region.domain) continue;
@@ -173,6 +176,23 @@ class Verifier {
       return fail(name(id), "P5: stands in no phase");
     for (const Region::Read& read : region.reads) touches_[read.storage.value].push_back({id, false, read.item_local});
     for (const Region::Output& output : region.outputs) touches_[output.storage.value].push_back({id, true, false});
+  }
+
+  // Whether the product's operand `tiling.zeros` is one scalar a row of a tile.
+  bool reads_scalars(const Region& region) const {
+    const Tiling& tiling = region.tiling;
+    if (region.kind != Region::contract || tiling.zeros > 1 || tiling.lane_axis < 0 || tiling.row_axis < 0)
+      return false;
+    const Node& node = plan_.graph[region.anchor];
+    const IndexMap& map = node.as<ContractAttr>().map;
+    const auto& terms = map.operands[tiling.zeros];
+    const auto reads = [&](int index) {
+      return std::any_of(terms.begin(), terms.end(),
+                         [&](const IndexTerm& term) { return term.terms[0].first == index; });
+    };
+    return node.type.dtype == DType::f32 && plan_.graph.type(node.operands[tiling.zeros]).dtype == DType::f32 &&
+           std::all_of(terms.begin(), terms.end(), [](const IndexTerm& term) { return term.is_plain(); }) &&
+           reads(map.result[tiling.row_axis]) && !reads(map.result[tiling.lane_axis]);
   }
 
   void check_touches(StorageId id) {

@@ -1,9 +1,32 @@
 #include "passes/graph/fix_orders.h"
 
+#include <algorithm>
+
 namespace nnc {
+namespace {
+
+constexpr int64_t kTileElements = 32;  // of bf16 in a row of a tile
+
+// A product of two matrices in bf16 with a tile's worth to sum.
+bool suits_tiles(const Graph& graph, const Node& contract) {
+  const IndexMap& map = contract.as<ContractAttr>().map;
+  if (map.names.size() != 3 || map.result.size() != 2) return false;
+  int summed = 0;
+  while (std::find(map.result.begin(), map.result.end(), summed) != map.result.end()) ++summed;
+  for (size_t k = 0; k < 2; ++k) {
+    if (graph.type(contract.operands[k]).dtype != DType::bf16 || map.operands[k].size() != 2) return false;
+    const auto& terms = map.operands[k];
+    if (!std::all_of(terms.begin(), terms.end(), [](const IndexTerm& term) { return term.is_plain(); })) return false;
+    if (std::count(terms.begin(), terms.end(), IndexTerm::plain(summed)) != 1) return false;
+  }
+  return map.extents[summed] >= kTileElements;
+}
+
+}  // namespace
 
 Order order_of(const Graph& graph, NodeId id, const Target& target) {
   const Node& node = graph[id];
+  if (node.op == Op::contract && target.tiles && suits_tiles(graph, node)) return {Order::tiles, kTileElements};
   if (node.op == Op::contract) return {Order::chain, 0};
   if (node.op != Op::reduce) return {};
   const auto& reduce = node.as<ReduceAttr>();

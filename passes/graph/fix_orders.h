@@ -12,7 +12,8 @@
 
 namespace nnc {
 
-// contract: chain. reduce: lanes where the last axis of the operand is reduced and longer than 1, else chain; argmax,
+// contract: tiles(32) where the target has tiles, two matrices of bf16 are multiplied and the sum is that long, else
+// chain. reduce: lanes where the last axis of the operand is reduced and longer than 1, else chain; argmax,
 // whose result does not depend on it, always chain. Other nodes: unset.
 Order order_of(const Graph& graph, NodeId id, const Target& target);
 

@@ -228,7 +228,7 @@ LoopOperand RegionLowering::load(NodeId id, const Indices& at, ValueId mask) {
   StateId state;
   for (const Region::Read& read : region_.reads) {
     const Storage& storage = plan_[read.storage];
-    if (storage.pair_axis >= 0) continue;  // only a product of bf16 can read it
+    if (storage.packed && storage.type.dtype != DType::f32) continue;  // only a product of bf16 can read it
     const bool holds = storage.kind == Storage::state
                            ? node.op == Op::state && storage.held == node.as<StateAttr>().state
                            : storage.value == id;

@@ -53,6 +53,14 @@ void KernelWriter::open_items(std::vector<VarId> vars, int64_t inner_count) {
   blocks_.push_back(std::move(block));
 }
 
+void KernelWriter::open_when(LoopOperand condition) {
+  Block block;
+  block.header.kind = LoopStmt::when;
+  block.header.operands = {condition};
+  block.header.locations = locations_;
+  blocks_.push_back(std::move(block));
+}
+
 void KernelWriter::close() {
   gather_families(blocks_.back());
   LoopStmt stmt = std::move(blocks_.back().header);
@@ -102,7 +110,7 @@ LoopOperand KernelWriter::define(LoopOp op, DType dtype, bool vector, std::vecto
                                  LoopStmt patch) {
   std::vector<VarId> family;
   for (const LoopOperand& operand : operands) collect_family(operand, family);
-  if (op == LoopOp::fold || op == LoopOp::column) std::erase(family, patch.over);
+  if (op == LoopOp::fold || op == LoopOp::column || op == LoopOp::any) std::erase(family, patch.over);
   collect_family(patch.affine, family);
   patch.kind = LoopStmt::define;
   patch.op = op;
@@ -167,6 +175,19 @@ void KernelWriter::prefetch(Access access) {
   stmt.kind = LoopStmt::prefetch;
   stmt.access = std::move(access);
   append(std::move(stmt), std::move(family));
+}
+
+void KernelWriter::tiles(Access to, Access left, Access right, int64_t rows, int64_t columns, int64_t pairs) {
+  LoopStmt stmt;
+  stmt.kind = LoopStmt::tiles;
+  stmt.locations = locations_;
+  stmt.access = std::move(to);
+  stmt.factors = {std::move(left), std::move(right)};
+  stmt.rows = rows;
+  stmt.columns = columns;
+  stmt.pairs = pairs;
+  gather_families(blocks_.back());
+  blocks_.back().done.push_back(std::move(stmt));
 }
 
 const LoopOperand* KernelWriter::find(const Key& key) const {

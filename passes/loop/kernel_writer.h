@@ -31,6 +31,7 @@ class KernelWriter {
   // Blocks. Statements go into the innermost open one.
   void open_loop(VarId var, int64_t unroll = 1);
   void open_items(std::vector<VarId> vars, int64_t inner_count);
+  void open_when(LoopOperand condition);
   void close();
 
   // `patch` holds what the op needs besides operands (comparison, affine, …). The family of the new value follows from
@@ -42,6 +43,8 @@ class KernelWriter {
   LoopOperand load(Access access, DType dtype, bool vector);
   void store(Access access, LoopOperand value);
   void prefetch(Access access);
+  // Block of a product, in the order in which it is written: it is never repeated over unrolled variables.
+  void tiles(Access to, Access left, Access right, int64_t rows, int64_t columns, int64_t pairs);
 
   bool is_vector(const LoopOperand& operand) const { return operand.value && kernel_[operand.value].vector; }
   static LoopOperand literal(double value) { return {{}, value}; }
@@ -50,6 +53,8 @@ class KernelWriter {
   using Key = std::vector<int64_t>;
   const LoopOperand* find(const Key& key) const;
   void remember(const Key& key, LoopOperand value) { blocks_.back().known[key] = value; }
+  // Of the innermost open block: what is asked for again is computed again.
+  void forget() { blocks_.back().known.clear(); }
 
   Kernel finish();
 

@@ -58,9 +58,34 @@ void RegionLowering::multiply_add(ValueId sum, const std::vector<AxisIndex>& ind
   writer_.assign(sum, in_pairs ? LoopOp::dot2 : LoopOp::fma, std::move(operands));
 }
 
+// The same, left out where the scalars of the operand that is known for its zeros are all zero.
+void RegionLowering::multiply_add_unless_zero(ValueId sum, const std::vector<AxisIndex>& index) {
+  const Node& node = graph_[region_.anchor];
+  Indices there;
+  for (const IndexTerm& term : node.as<ContractAttr>().map.operands[region_.tiling.zeros])
+    there.push_back(index[term.terms[0].first]);
+  const LoopOperand scalar = evaluate(node.operands[region_.tiling.zeros], there);
+  const std::vector<VarId>& family = writer_.kernel()[scalar.value].family;
+  LoopStmt patch;
+  LoopOperand needed;
+  if (family.empty()) {
+    patch.comparison = Comparison::ne;
+    needed = writer_.define(LoopOp::compare, DType::boolean, false, {scalar, KernelWriter::literal(0)}, patch);
+  } else {
+    patch.over = family.front();
+    needed = writer_.define(LoopOp::any, DType::boolean, false, {scalar}, patch);
+  }
+  // The product reads its scalars once more: as operands in memory they cost nothing, kept for long they would.
+  writer_.forget();
+  writer_.open_when(needed);
+  multiply_add(sum, index);
+  writer_.close();
+}
+
 // The accumulators of a tile, all summed.
 ValueId RegionLowering::product(const Indices& point, const Interleaved& interleaved) {
   const Node& node = graph_[region_.anchor];
+  if (node.as<ContractAttr>().order.kind == Order::tiles) return sum_in_blocks(point);
   const IndexMap& map = node.as<ContractAttr>().map;
   std::vector<VarId> family;
   for (const AxisIndex& index : point) {
@@ -89,7 +114,7 @@ ValueId RegionLowering::product(const Indices& point, const Interleaved& interle
     const VarId var = writer_.add_var(LoopVar::loop, map.names[k], 0, count);
     writer_.open_loop(var, std::min(copies, count));
     index[k].affine = first + Affine::of(var);
-    multiply_add(sum, index);
+    region_.tiling.zeros >= 0 ? multiply_add_unless_zero(sum, index) : multiply_add(sum, index);
     writer_.close();
   };
   for (int k : summed) {
@@ -109,7 +134,8 @@ ValueId RegionLowering::product(const Indices& point, const Interleaved& interle
     if (share > 0) run(Affine::of(piece, share), share, kUnroll);
     interleaved.between(piece);
     writer_.close();
-    // The last steps stay a loop: their loads, if they were written out, would leave the loop over tiles and be spilled.
+    // The last steps stay a loop: their loads, if they were written out, would leave the loop over tiles and be
+    // spilled.
     if (steps > share * interleaved.pieces)
       run(Affine::of(share * interleaved.pieces), steps - share * interleaved.pieces, 1);
   }

@@ -19,17 +19,74 @@ void RegionLowering::store_packed(const Indices& to, LoopOperand even, LoopOpera
   if (storage.pair_axis >= 0) {
     even = writer_.define(LoopOp::cast, DType::bf16, true, {even});
     odd = writer_.define(LoopOp::cast, DType::bf16, true, {odd});
+    if (storage.even_low) std::swap(even, odd);
     value = writer_.define(LoopOp::pair, DType::i32, true, {even, odd});
+  } else if (storage.type.dtype == DType::bf16) {
+    value = writer_.define(LoopOp::cast, DType::bf16, true, {even});
   }
   used_[access.buffer.value].second = true;
   writer_.store(std::move(access), value);
 }
 
+// Zeros for all vectors of a row of pairs at `to`, panel by panel.
+void RegionLowering::store_zeros(const Indices& to, int64_t lanes) {
+  const Region::Output& output = region_.outputs[0];
+  Access access;
+  access.buffer = buffer(output.storage, plan_[output.storage].layout);
+  used_[access.buffer.value].second = true;
+  const VarId panel = writer_.add_var(LoopVar::loop, "n", 0, region_.tiling.panels);
+  const VarId vector = writer_.add_var(LoopVar::loop, "j", 0, region_.tiling.vectors);
+  writer_.open_loop(panel);
+  writer_.open_loop(vector);
+  access.indices = {{Affine::of(panel), {}}, {to[1 - lanes].affine, {}}, {Affine::of(vector, writer_.lanes()), {}}};
+  writer_.store(std::move(access), writer_.define(LoopOp::splat, DType::i32, true, {KernelWriter::literal(0)}));
+  writer_.close();
+  writer_.close();
+}
+
+// Rows stay rows, rounded to bf16.
+void RegionLowering::pack_tile_rows(NodeId source, int64_t lanes, const Layout& lies) {
+  constexpr int64_t tile = 32;
+  const int64_t size = writer_.lanes(), extent = region_.domain[lanes];
+  const bool panels = lies.factors.size() > region_.domain.size();
+  const int64_t width = panels ? lies.physical.back() : (extent + size - 1) / size * size;
+  const int64_t covered = panels ? lies.physical.front() * width : width;
+  const VarId row = writer_.add_var(LoopVar::item, "r", 0, region_.grid.items());
+  writer_.open_items({row}, region_.grid.items());
+  Indices to(2);
+  to[1 - lanes].affine = Affine::of(row);
+  to[lanes].lane = 1;
+  const VarId panel = writer_.add_var(LoopVar::loop, "n", 0, covered / width);
+  const VarId vector = writer_.add_var(LoopVar::loop, "j", 0, width / size);
+  writer_.open_loop(panel);
+  writer_.open_loop(vector, std::min<int64_t>(4, width / size));
+  to[lanes].affine = Affine::of(panel, width) + Affine::of(vector, size);
+  const LoopOperand value = splat(evaluate(source, to), DType::f32);
+  store_packed(to, value, value, {});
+  writer_.close();
+  writer_.close();
+  for (int64_t at = covered; at < (extent + tile - 1) / tile * tile; at += size) {
+    to[lanes].affine = Affine::of(at);
+    const LoopOperand zero = writer_.define(LoopOp::splat, DType::f32, true, {KernelWriter::literal(0)});
+    store_packed(to, zero, zero, {});
+  }
+  writer_.close();
+}
+
 // Rows stay rows: two of them make a row of pairs.
 void RegionLowering::pack_rows(NodeId source, int64_t lanes) {
   const int64_t rows = 1 - lanes;
-  const bool pairs = plan_[region_.outputs[0].storage].pair_axis >= 0;
-  const VarId row = writer_.add_var(LoopVar::item, "r", 0, region_.grid.items());
+  const Storage& storage = plan_[region_.outputs[0].storage];
+  const bool pairs = storage.pair_axis >= 0;
+  if (storage.type.dims[rows] < region_.grid.items()) {
+    const VarId filled = writer_.add_var(LoopVar::item, "f", storage.type.dims[rows], region_.grid.items());
+    writer_.open_items({filled}, region_.grid.items());
+    Indices behind(2);
+    behind[rows].affine = Affine::of(filled);
+    store_zeros(behind, lanes);
+    writer_.close();
+  }
+  const VarId row = writer_.add_var(LoopVar::item, "r", 0, std::min(storage.type.dims[rows], region_.grid.items()));
   writer_.open_items({row}, region_.grid.items());
   const int64_t vectors = (region_.domain[lanes] + writer_.lanes() - 1) / writer_.lanes();
   // Whole panels, so that zeros lie behind the last element.
@@ -61,8 +118,12 @@ void RegionLowering::pack_columns(NodeId source, int64_t lanes, const Layout& li
   const int64_t columns = 1 - lanes, size = writer_.lanes();
   const Storage& storage = plan_[region_.outputs[0].storage];
   const bool pairs = storage.pair_axis >= 0, by_panel = region_.grid.axes[0].axis == lanes;
-  const int64_t width = region_.tiling.vectors * size;
-  const VarId item = writer_.add_var(LoopVar::item, "r", 0, region_.grid.items());
+  const int64_t width = region_.tiling.vectors * size, step = pairs ? 2 : 1;
+  const int64_t room = storage.layout.factors.size() > 2 ? storage.layout.physical[1] : storage.layout.physical[0];
+  const int64_t squares =
+      by_panel ? lies.physical.front() * lies.physical.back() / size : (region_.domain[columns] + size - 1) / size;
+  const int64_t covered = squares * size / step;  // of the copy's rows
+  const VarId item = writer_.add_var(LoopVar::item, "r", 0, by_panel ? region_.grid.items() : squares);
   writer_.open_items({item}, region_.grid.items());
   int open = 1;
   const auto loop = [&](const char* name, int64_t count) {
@@ -104,10 +165,19 @@ void RegionLowering::pack_columns(NodeId source, int64_t lanes, const Layout& li
   }
   to[columns].affine = to[columns].affine + Affine::of(turned);
   ValueId inside;
-  const int64_t covered = by_panel ? lies.physical.front() * lies.physical.back() : region_.grid.items() * size;
-  if (covered > region_.domain[columns]) inside = within(to[columns], 0, storage.type.dims[columns]).value;
+  if (covered > room) inside = within(to[columns], 0, room).value;
   store_packed(to, even, odd, inside);
   for (; open > 0; --open) writer_.close();
+  if (covered >= room) return;
+  const VarId rest = writer_.add_var(LoopVar::item, "f", by_panel ? 0 : squares, by_panel ? 1 : region_.grid.items());
+  writer_.open_items({rest}, region_.grid.items());
+  const VarId filled = writer_.add_var(LoopVar::loop, "z", 0, by_panel ? room - covered : size / step);
+  writer_.open_loop(filled);
+  Indices behind(2);
+  behind[columns].affine = Affine::of(filled) + (by_panel ? Affine::of(covered) : Affine::of(rest, size / step));
+  store_zeros(behind, lanes);
+  writer_.close();
+  writer_.close();
 }
 
 void RegionLowering::lower_pack() {
@@ -116,7 +186,10 @@ void RegionLowering::lower_pack() {
   const Layout& lies = plan_[region_.reads[0].storage].layout;
   const int64_t lanes = region_.tiling.lane_axis;
   writer_.set_locations(region_.locations);
-  if (lies.lane_axis() == lanes) {
+  const Storage& to = plan_[output.storage];
+  if (lies.lane_axis() == lanes && to.type.dtype == DType::bf16) {
+    pack_tile_rows(source, lanes, lies);
+  } else if (lies.lane_axis() == lanes) {
     pack_rows(source, lanes);
   } else {
     pack_columns(source, lanes, lies);

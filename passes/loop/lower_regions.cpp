@@ -8,6 +8,7 @@
 #include "ir/loop/text.h"
 #include "ir/ops/op.h"
 #include "passes/loop/region_lowering.h"
+#include "passes/plan/pack_operands.h"
 
 namespace nnc {
 namespace {
@@ -57,7 +58,11 @@ std::vector<LoweredKernel> RegionLowering::run() {
       lower_map();
       break;
     case Region::contract:
-      region_.tiling.deferred ? lower_deferred() : lower_contract();
+      if (multiplies_tiles(graph_, roles_, region_)) {
+        lower_tiles();
+      } else {
+        region_.tiling.deferred ? lower_deferred() : lower_contract();
+      }
       break;
     case Region::pack:
       lower_pack();

@@ -85,6 +85,7 @@ class RegionLowering {
   void lower_map();
   void lower_contract();
   void lower_deferred();
+  void lower_tiles();
   void lower_pack();
   void lower_reduce();
   void lower_argmax();
@@ -99,10 +100,18 @@ class RegionLowering {
   };
   ValueId product(const Indices& point, const Interleaved& interleaved);
   void multiply_add(ValueId sum, const std::vector<AxisIndex>& index);
+  void multiply_add_unless_zero(ValueId sum, const std::vector<AxisIndex>& index);
   StorageId pairs_of(size_t operand) const;
+
+  // lower_tiles.cpp
+  ValueId sum_in_blocks(const Indices& point);
+  void multiply_tiles(BufferId parked, const Affine& row, int64_t rows, const Affine& panel);
+  StorageId packed_operand(size_t operand, DType dtype) const;
 
   // lower_pack.cpp
   void pack_rows(NodeId source, int64_t lanes);
+  void pack_tile_rows(NodeId source, int64_t lanes, const Layout& lies);
+  void store_zeros(const Indices& to, int64_t lanes);
   void pack_columns(NodeId source, int64_t lanes, const Layout& lies);
   void store_packed(const Indices& to, LoopOperand even, LoopOperand odd, ValueId mask);
 

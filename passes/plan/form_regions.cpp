@@ -4,6 +4,7 @@
 
 #include "ir/check.h"
 #include "ir/ops/op.h"
+#include "passes/plan/pack_operands.h"
 
 namespace nnc {
 namespace {
@@ -50,6 +51,17 @@ void defer(Region& region, const Target& target) {
       break;
     }
   }
+}
+
+// Items of a product in tiles: two tiles of rows at most, and a panel, unless values of whole rows follow.
+void cut_into_tiles(Region& region) {
+  constexpr int64_t most = 32;
+  Tiling& tiling = region.tiling;
+  const int64_t extent = region.domain[tiling.row_axis], count = (extent + most - 1) / most;
+  tiling.rows = (extent + count - 1) / count;
+  region.grid.axes.clear();
+  if (tiling.panels > 1) region.grid.axes.push_back({tiling.lane_axis, tiling.panels, tiling.panels});
+  region.grid.axes.push_back({tiling.row_axis, extent, count});
 }
 
 // True if no item holds a whole row.
@@ -222,6 +234,7 @@ class RegionFormer {
     }
     if (label.empty()) label = name_of(graph_[region.members.front()].op);
     region.name = label;
+    if (multiplies_tiles(graph_, roles_, region)) return cut_into_tiles(region);
     if (fuse_ && worth_deferring(region)) defer(region, plan_.target);
   }
 
@@ -230,6 +243,7 @@ class RegionFormer {
     if (region.kind != Region::contract || region.domain.size() != 2 || region.tiling.lane_axis != 0) return false;
     const IndexMap& map = graph_[region.anchor].as<ContractAttr>().map;
     if (map.names.size() != 3 || region.grid.axes.size() != 2) return false;
+    if (graph_[region.anchor].as<ContractAttr>().order.kind == Order::tiles) return false;
     const bool slow = std::any_of(region.members.begin(), region.members.end(), [&](NodeId member) {
       const Op op = graph_[member].op;
       return op == Op::div || op == Op::sqrt || op == Op::rsqrt;

@@ -1,11 +1,16 @@
 #include "passes/plan/pack_operands.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "ir/ops/op.h"
 
 namespace nnc {
 namespace {
+
+constexpr int64_t kTilePairs = 16;
+
+int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 // The axis of `operand` that index `name` runs along, if all its indices are plain.
 int64_t axis_of(const IndexMap& map, size_t operand, int name) {
@@ -48,7 +53,27 @@ Layout one_panel(const Dims& dims, int64_t lane_axis, const Target& target) {
   return panel_layout(dims, lane_axis, (lines >= 4 && lines % 2 == 0 ? lines + 1 : lines) * line);
 }
 
+// Rows of a left factor in tiles: the summed axis innermost, of whole tiles and of whole panels of what is copied.
+Layout left_factor_rows(const Dims& dims, int64_t summed_axis, const Layout& lies) {
+  constexpr int64_t line = 2 * kTilePairs;
+  const int64_t other = 1 - summed_axis;
+  int64_t least = dims[summed_axis];
+  if (lies.factors.size() > dims.size() && lies.lane_axis() == summed_axis)
+    least = std::max(least, lies.physical.front() * lies.physical.back());
+  const int64_t lines = round_up(least, line) / line;
+  return {{{other, 1, dims[other]}, {summed_axis, 1, dims[summed_axis]}},
+          {dims[other], (lines >= 4 && lines % 2 == 0 ? lines + 1 : lines) * line}};
+}
+
 }  // namespace
+
+bool multiplies_tiles(const Graph& graph, const std::vector<Role>& roles, const Region& region) {
+  if (region.kind != Region::contract || region.tiling.lane_axis < 0) return false;
+  const Node& contract = graph[region.anchor];
+  const int summed = summed_index(graph, contract);
+  return summed >= 0 && contract.as<ContractAttr>().order == Order{Order::tiles, 2 * kTilePairs} &&
+         in_pairs(graph, roles, contract, summed);
+}
 
 NodeId packed_source(const Graph& graph, const std::vector<Role>& roles, NodeId operand) {
   return is_inlined_cast(graph, roles, operand) ? graph[operand].operands[0] : operand;
@@ -74,10 +99,21 @@ std::optional<PackedForm> packed_form(const Plan& plan, const StateLayouts& home
   };
   if (const int summed = summed_index(graph, contract); summed >= 0 && in_pairs(graph, roles, contract, summed)) {
     form.pair_axis = axis_of(map, operand, summed);
+    const bool tiles = multiplies_tiles(graph, roles, *region);
+    if (tiles && vector_axis < 0) {
+      const Node& source = graph[packed_source(graph, roles, form.value)];
+      form.lane_axis = std::exchange(form.pair_axis, -1);
+      form.layout =
+          left_factor_rows(form.type.dims, form.lane_axis,
+                           source.op == Op::state ? homes.entries[source.as<StateAttr>().state.value].home : Layout());
+      return form;
+    }
     form.lane_axis = 1 - form.pair_axis;
     form.type.dtype = DType::i32;
     form.type.dims[form.pair_axis] /= 2;
     form.layout = vector_axis >= 0 ? panels() : one_panel(form.type.dims, form.lane_axis, plan.target);
+    form.even_low = tiles;
+    if (tiles) form.layout.physical[1] = round_up(form.layout.physical[1], kTilePairs);
     return form;
   }
   const Node& value = graph[form.value];
@@ -104,17 +140,19 @@ Region pack_region(const Plan& plan, const PackedForm& form, StorageId to, Stora
   const int64_t width = form.layout.physical.back();
   region.tiling.lane_axis = form.lane_axis;
   region.tiling.vectors = width / plan.target.lanes;
-  region.tiling.panels = form.layout.physical.front();
+  region.tiling.panels = form.layout.factors.size() > region.domain.size() ? form.layout.physical.front() : 1;
   region.reads.push_back({source});
   // Rows of pairs; panels; or, where rows are turned into columns, as many columns as a vector has lanes.
   const Layout& lies = plan[source].layout;
   const int64_t other = 1 - form.lane_axis, extent = region.domain[other];
+  const int64_t pairs = form.pair_axis == other ? form.layout.physical[1] : 0;
   if (lies.lane_axis() == form.lane_axis) {
-    region.grid.axes.push_back({other, extent, form.pair_axis == other ? extent / 2 : extent});
+    region.grid.axes.push_back({other, extent, form.pair_axis == other ? pairs : extent});
   } else if (lies.factors.size() > region.domain.size()) {
     region.grid.axes.push_back({form.lane_axis, region.tiling.panels, region.tiling.panels});
   } else {
-    region.grid.axes.push_back({other, extent, (extent + plan.target.lanes - 1) / plan.target.lanes});
+    const int64_t covered = std::max(extent, 2 * pairs);
+    region.grid.axes.push_back({other, extent, (covered + plan.target.lanes - 1) / plan.target.lanes});
   }
   return region;
 }

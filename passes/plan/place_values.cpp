@@ -184,6 +184,7 @@ class Placer {
         storage.layout = form->layout;
         storage.packed = storage.zero = true;
         storage.pair_axis = form->pair_axis;
+        storage.even_low = form->even_low;
         const StorageId to = add(std::move(storage));
         const NodeId source = packed_source(graph_, roles_, form->value);
         const StorageId lies = io_[source.value] ? io_[source.value]

@@ -44,6 +44,64 @@ TEST(Control, ProductWithTails) {
   }
 }
 
+// Where three neighbours are all zero, 1 is not added; `any` reads what was loaded and what was computed.
+std::string skipping_text(std::string_view dtype, bool computed) {
+  return fmt::format(R"({{
+  buf x : {0}[60] in
+  buf c : i32[60] inout
+  items r in 0..20 of 20 {{
+    var n = splat 1 : i32
+    [i<3] e[i] = load x[3*r + i] : {0}
+    [i<3] f[i] = {1} e[i] : {0}
+    q = any over i f[i] : bool
+    when q {{
+      n := add n 1
+      for k in 0..5 unroll 2 {{
+        o = load c[3*r + 1] : i32
+        m = compare gt o 3 : bool
+        when m {{
+          n := add n o
+        }}
+      }}
+    }}
+    store c[3*r] n
+  }}
+}})",
+                     dtype, computed ? "detach" : "splat");
+}
+
+TEST(Control, WhenAnyIsNotZero) {
+  for (const Target& target : targets()) {
+    std::vector<Case> cases;
+    for (DType dtype : {DType::f32, DType::f64, DType::i32, DType::i64, DType::bf16}) {
+      for (bool computed : {false, true}) {
+        Bytes elements = special_elements(dtype, 60, 5);
+        const auto bytes = static_cast<size_t>(size_of(dtype));
+        for (size_t group = 0; group < 20; group += 2) {
+          std::fill_n(elements.begin() + static_cast<std::ptrdiff_t>(3 * group * bytes), 3 * bytes, std::byte{0});
+          if (group % 4 == 0) elements[(3 * group + 2) * bytes - 1] = std::byte{0x80};  // the sign of the second
+        }
+        cases.push_back({parse(skipping_text(name_of(dtype), computed), target, 20),
+                         {elements, random_elements(DType::i32, 60, 0, 9, 6)}});
+      }
+    }
+    for (int64_t threads : {1, 3}) {
+      const auto left = expect_bit_equal(cases, threads);
+      for (size_t k = 0; k < cases.size(); ++k) {
+        for (size_t group = 0; group < 20; ++group) {
+          int32_t count = 0;
+          std::memcpy(&count, left[k][1].data() + 12 * group, 4);
+          const bool whole = k / 2 == 2 || k / 2 == 3;  // of an integer, the sign counts
+          const bool adds = group % 4 == 0 && whole;
+          if (group % 2 == 0) {
+            EXPECT_EQ(count > 1, adds) << k << " " << group;
+          }
+        }
+      }
+    }
+  }
+}
+
 // Two items statements cut one grid of 5 x 4: columns 0 … 2 add 1 to their cell, column 3 adds 100.
 TEST(Control, ItemsInTwoDimensions) {
   for (const Target& target : targets()) {

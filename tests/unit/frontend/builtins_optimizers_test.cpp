@@ -97,6 +97,20 @@ TEST(PreludeOptimizers, AdamFollowsPyTorch) {
   });
 }
 
+// Averages are counted from the nearer end, as PyTorch's lerp does: with beta = 0 nothing of the old value may be left.
+TEST(PreludeOptimizers, AveragesMayBeShortOrScheduled) {
+  const auto short_adam = [](double p, double g, Scalars& s, int t) {
+    return adam(p, g, s, t, 0.1, 0.25, 0.4, 1e-8, false);
+  };
+  expect_updates("Adam(lr = 0.1, beta1 = 0.25, beta2 = 0.4)", short_adam);
+  expect_updates("Adam(lr = 0.1, beta1 = exponential(0.25, 1), beta2 = exponential(0.4, 1))", short_adam);
+  const auto tiny = updated("Lion(lr = 0.1, beta1 = 0)", {0, 0, 0}, {{1, 1, 1}, {1e-20, -1e-20, 0}});
+  ASSERT_EQ(tiny.size(), 2u);
+  EXPECT_NEAR(tiny[1][0], -0.2, 1e-12);
+  EXPECT_NEAR(tiny[1][1], 0, 1e-12);
+  EXPECT_NEAR(tiny[1][2], -0.1, 1e-12);
+}
+
 TEST(PreludeOptimizers, OthersFollowPyTorch) {
   expect_updates("RMSprop(centered = true, momentum = 0.9)", [](double p, double g, Scalars& s, int) {
     s.v = 0.99 * s.v + 0.01 * g * g;

@@ -51,6 +51,34 @@ TEST(LoopInterpreter, product_tile) {
   }
 }
 
+TEST(LoopInterpreter, steps_left_out) {
+  const Kernel kernel = kernel_of(kSkips);
+  const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
+  std::vector<float> x = random_floats(30, 9), w = random_floats(20, 10), h(24, -7.0f), s(8, -7.0f);
+  for (int k : {1, 3}) x[k] = x[5 + k] = x[10 + k] = 0;
+  x[5 + 3] = -0.0f;  // a sign alone is a zero
+  x[0] = 0;
+  x[15 + 2] = nan;
+  // What is left out does not matter: the infinities meet zeros of the first tile alone.
+  for (int lane = 0; lane < 4; ++lane) w[4 + lane] = w[12 + lane] = inf;
+  void* buffers[] = {x.data(), w.data(), h.data(), s.data()};
+  interpret(kernel, buffers, 0, 2);
+  for (int row = 0; row < 6; ++row) {
+    for (int lane = 0; lane < 4; ++lane) {
+      float sum = 0, first = 0;
+      for (int k = 0; k < 5; ++k) {
+        if (row < 3 && (k == 1 || k == 3)) continue;
+        sum = ScalarMath<false>().fma(x[row * 5 + k], w[k * 4 + lane], sum);
+        if (x[row * 5 + k] != 0) first = ScalarMath<false>().fma(x[row * 5 + k], w[k * 4 + lane], first) + 1;
+      }
+      const auto same = [](float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); };
+      ASSERT_TRUE(same(h[row * 4 + lane], sum)) << row;
+      ASSERT_TRUE(row >= 3 || !std::isnan(sum)) << row;
+      ASSERT_TRUE(row % 3 != 0 || same(s[row / 3 * 4 + lane], first)) << row;
+    }
+  }
+}
+
 TEST(LoopInterpreter, adam) {
   const Kernel kernel = kernel_of(kAdam);
   std::vector<float> k = {0.01f, 1.5f}, g = random_floats(64, 4), p = random_floats(64, 5), m = random_floats(64, 6),

@@ -118,6 +118,28 @@ inline constexpr std::string_view kGather = R"(kernel gather target=sse2 v=4 ite
 )";
 
 // A square of four rows transposed, and its columns multiplied in pairs of bf16.
+// A block of a product in tiles, parked, then read row by row.
+inline constexpr std::string_view kTiles = R"(kernel tiled target=amx v=16 items=2 {
+  buf parked : f32[20,48] inout
+  buf x : bf16[40,64] in zero valid(d1<50)
+  buf w : i32[2,32,48] in
+  buf h : f32[40,96] out
+  items r in 0..2 of 2 {
+    for n in 0..2 {
+      tiles parked[0, 0] x[20*r, 0] w[n, 0, 0] rows 20 columns 32 pairs 32 !4
+      tiles parked[0, 32] x[20*r, 0] w[n, 0, 32] rows 20 columns 16 pairs 32
+      for i in 0..20 {
+        [j<3] {
+          a[j] = load parked[i, 16*j] : f32x16
+          b[j] = max a[j] 0 : f32x16
+          store h[20*r + i, 48*n + 16*j] b[j]
+        }
+      }
+    }
+  }
+}
+)";
+
 inline constexpr std::string_view kPairs = R"(kernel pairs target=sse2 v=4 items=1 {
   buf x : f32[4,4] in
   buf h : f32[2,4] out
@@ -179,6 +201,38 @@ inline constexpr std::string_view kOps = R"(kernel ops target=sse2 v=4 items=1 {
     rd = round sg : f32x4
     store noise[2, 0] rd
     store draws[0] i
+  }
+}
+)";
+
+// A product whose steps are left out where three scalars are all zero, and one whose only scalar is.
+inline constexpr std::string_view kSkips = R"(kernel skips target=sse2 v=4 items=2 {
+  buf x : f32[6,5] in
+  buf w : f32[5,4] in
+  buf h : f32[6,4] out
+  buf s : f32[2,4] out
+  items r in 0..2 of 2 {
+    [i<3] var a[i] = splat 0 : f32x4
+    var c = splat 0 : f32x4
+    for k in 0..5 unroll 2 {
+      [i<3] e[i] = load x[3*r + i, k] : f32
+      q = any over i e[i] : bool
+      when q { !7
+        b = load w[k, 0] : f32x4
+        [i<3] a[i] := fma e[i] b a[i]
+      }
+      f = load x[3*r, k] : f32
+      p = compare ne f 0 : bool
+      when p {
+        d = load w[k, 0] : f32x4
+        c := fma f d c
+        when q {
+          c := add c 1
+        }
+      }
+    }
+    [i<3] store h[3*r + i, 0] a[i]
+    store s[r, 0] c
   }
 }
 )";

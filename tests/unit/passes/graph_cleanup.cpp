@@ -1,4 +1,6 @@
 // merge_duplicates, remove_dead, fold_constants, fold_movement, fix_orders.
+#include <fmt/format.h>
+
 #include <cmath>
 
 #include "passes/graph/fix_orders.h"
@@ -216,6 +218,28 @@ TEST(FixOrders, depends_on_shape_and_target) {
   EXPECT_EQ(order(5), "chain");
   expect_valid(test.graph, test.program, true);
   EXPECT_EQ(order_of(test.graph, test.graph.roots[1].node, target_avx512()), (Order{Order::lanes, 16}));
+}
+
+TEST(FixOrders, sums_products_of_bf16_in_tiles_where_there_are_any) {
+  const auto order = [](const char* left, const char* right, const char* map, const Target& target) {
+    Case test =
+        read_case(fmt::format("%x = input \"x\" : f32{}\n%w = input \"w\" : f32{}\nfwd:\n"
+                              "%a = cast %x : bf16{}\n%b = cast %w : bf16{}\n"
+                              "%z = contract \"{}\" %a %b\noutput \"z\" %z",
+                              left, right, left, right, map));
+    fix_orders(test.graph, target);
+    expect_valid(test.graph, test.program, true);
+    const std::string text = print(test.graph, test.program);
+    EXPECT_EQ(
+        print(read_case(text.substr(text.find('{') + 1, text.rfind('}') - text.find('{') - 1)).graph, test.program),
+        text);
+    return to_string(test.graph[test.graph.roots[0].node].as<ContractAttr>().order);
+  };
+  EXPECT_EQ(order("[4,32]", "[5,32]", "b i, o i -> b o", target_amx()), "tiles(32)");
+  EXPECT_EQ(order("[4,32]", "[5,32]", "b i, o i -> b o", target_avx512()), "chain");
+  EXPECT_EQ(order("[45,4]", "[45,6]", "k b, k o -> o b", target_amx()), "tiles(32)");
+  EXPECT_EQ(order("[4,31]", "[5,31]", "b i, o i -> b o", target_amx()), "chain");
+  EXPECT_EQ(order("[64]", "[5,64]", "i, o i -> o", target_amx()), "chain");
 }
 
 }  // namespace
