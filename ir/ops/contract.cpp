@@ -101,6 +101,7 @@ std::vector<OpSample> contract_samples() {
   add("scores", "b h t d, b h u d -> b h t u", {2, 3, 5, 16}, {2, 3, 7, 16}, 16);
   add("mixture", "b h t u, b h u d -> b t h d", {2, 3, 5, 7}, {2, 3, 7, 17}, 7);
   add("matrix_vector", "o i, i -> o", {33, 65}, {65}, 65);
+  add("one_output", "b i, o i -> b o", {13, 37}, {1, 37}, 37);
   add("vector_matrix", "b, b i -> i", {17}, {17, 67}, 17);
   add("outer", "a, b -> a b", {7}, {67}, 1);
   add("dot", "i, i -> ", {67}, {67}, 67);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ir/ops/contract.h"
+
 namespace nnc {
 namespace {
 
@@ -22,11 +24,28 @@ bool suits_tiles(const Graph& graph, const Node& contract) {
   return map.extents[summed] >= kTileElements;
 }
 
+// Dot products with one vector: lanes run along the sum, which lies along both operands, as there is nothing else that
+// they could run along without gathering.
+bool is_dot_product(const Graph& graph, const Node& contract, const Target& target) {
+  const IndexMap& map = contract.as<ContractAttr>().map;
+  const std::vector<int> summed = summed_indices(map);
+  if (contract.type.dtype != DType::f32 || summed.size() != 1 || map.extents[summed[0]] < target.lanes) return false;
+  bool one_vector = false;
+  for (size_t k = 0; k < 2; ++k) {
+    const auto& terms = map.operands[k];
+    const bool plain = std::all_of(terms.begin(), terms.end(), [](const IndexTerm& term) { return term.is_plain(); });
+    if (!plain || terms.empty() || terms.back() != IndexTerm::plain(summed[0])) return false;
+    one_vector = one_vector || graph.type(contract.operands[k]).elements() == map.extents[summed[0]];
+  }
+  return one_vector;
+}
+
 }  // namespace
 
 Order order_of(const Graph& graph, NodeId id, const Target& target) {
   const Node& node = graph[id];
   if (node.op == Op::contract && target.tiles && suits_tiles(graph, node)) return {Order::tiles, kTileElements};
+  if (node.op == Op::contract && is_dot_product(graph, node, target)) return {Order::lanes, target.lanes};
   if (node.op == Op::contract) return {Order::chain, 0};
   if (node.op != Op::reduce) return {};
   const auto& reduce = node.as<ReduceAttr>();

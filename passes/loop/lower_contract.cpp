@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ir/check.h"
+#include "ir/ops/contract.h"
 #include "passes/loop/region_lowering.h"
 
 namespace nnc {
@@ -26,15 +27,16 @@ StorageId RegionLowering::pairs_of(size_t operand) const {
   return {};
 }
 
-// One step of the sum, with the value of every index known.
-void RegionLowering::multiply_add(ValueId sum, const std::vector<AxisIndex>& index) {
+// One step of the sum, with the value of every index known. Where lanes run along the sum, those that are not `valid`
+// add a zero.
+void RegionLowering::multiply_add(ValueId sum, const std::vector<AxisIndex>& index, ValueId valid) {
   const Node& node = graph_[region_.anchor];
   const IndexMap& map = node.as<ContractAttr>().map;
   std::vector<LoopOperand> operands;
   const bool in_pairs = static_cast<bool>(pairs_of(0));
   for (size_t k = 0; k < 2; ++k) {
     Indices there;
-    ValueId mask;
+    ValueId mask = valid;
     const StorageId pairs = in_pairs ? pairs_of(k) : StorageId();
     for (size_t axis = 0; axis < map.operands[k].size(); ++axis) {
       const IndexTerm& term = map.operands[k][axis];
@@ -51,6 +53,8 @@ void RegionLowering::multiply_add(ValueId sum, const std::vector<AxisIndex>& ind
     // bf16 is multiplied and added up in f32.
     const bool widen = !pairs && value.value && writer_.kernel()[value.value].dtype == DType::bf16;
     if (widen) value = writer_.define(LoopOp::cast, node.type.dtype, writer_.is_vector(value), {value});
+    if (valid)
+      value = writer_.define(LoopOp::select, node.type.dtype, true, {{valid, 0}, value, KernelWriter::literal(0)});
     operands.push_back(value);
   }
   writer_.set_locations(node.locations);
@@ -82,20 +86,52 @@ void RegionLowering::multiply_add_unless_zero(ValueId sum, const std::vector<Axi
   writer_.close();
 }
 
-// The accumulators of a tile, all summed.
-ValueId RegionLowering::product(const Indices& point, const Interleaved& interleaved) {
-  const Node& node = graph_[region_.anchor];
-  if (node.as<ContractAttr>().order.kind == Order::tiles) return sum_in_blocks(point);
-  const IndexMap& map = node.as<ContractAttr>().map;
+// The unrolled variables of a point: a tile has an accumulator for each combination.
+std::vector<VarId> RegionLowering::family_of(const Indices& point) {
   std::vector<VarId> family;
   for (const AxisIndex& index : point) {
     for (const auto& term : index.affine.terms) {
       if (writer_.kernel()[term.first].kind == LoopVar::unroll) family.push_back(term.first);
     }
   }
+  return family;
+}
+
+// Order::lanes: vectors run along the sum.
+ValueId RegionLowering::sum_in_lanes(const Indices& point) {
+  const Node& node = graph_[region_.anchor];
+  const IndexMap& map = node.as<ContractAttr>().map;
+  const int summed = summed_indices(map).front();
+  std::vector<AxisIndex> index(map.names.size());
+  for (size_t axis = 0; axis < map.result.size(); ++axis) index[map.result[axis]] = point[axis];
+  index[summed].lane = 1;
+  writer_.set_locations(node.locations);
+  const ValueId sum = writer_.define_var(node.type.dtype, true, family_of(point), KernelWriter::literal(0));
+  const int64_t extent = map.extents[summed], whole = extent / writer_.lanes();
+  const VarId vector = writer_.add_var(LoopVar::loop, map.names[summed], 0, whole);
+  writer_.open_loop(vector, std::min(kUnroll, whole));
+  index[summed].affine = Affine::of(vector, writer_.lanes());
+  multiply_add(sum, index);
+  writer_.close();
+  if (extent % writer_.lanes() != 0) {
+    index[summed].affine = Affine::of(whole * writer_.lanes());
+    multiply_add(sum, index, within(index[summed], 0, extent).value);
+  }
+  LoopStmt patch;
+  patch.reduction = Reduction::sum;
+  writer_.set_locations(node.locations);
+  return writer_.define(LoopOp::lanes, node.type.dtype, false, {{sum, 0}}, patch).value;
+}
+
+// The accumulators of a tile, all summed.
+ValueId RegionLowering::product(const Indices& point, const Interleaved& interleaved) {
+  const Node& node = graph_[region_.anchor];
+  const auto& [map, order] = node.as<ContractAttr>();
+  if (order.kind == Order::tiles) return sum_in_blocks(point);
+  if (order.kind == Order::lanes) return sum_in_lanes(point);
   writer_.set_locations(node.locations);
   const ValueId sum =
-      writer_.define_var(node.type.dtype, region_.tiling.lane_axis >= 0, family, KernelWriter::literal(0));
+      writer_.define_var(node.type.dtype, region_.tiling.lane_axis >= 0, family_of(point), KernelWriter::literal(0));
   std::vector<AxisIndex> index(map.names.size());
   std::vector<int> summed;
   for (size_t k = 0; k < map.names.size(); ++k) {

@@ -90,12 +90,7 @@ ValueId RegionLowering::sum_in_blocks(const Indices& point) {
   const Node& node = graph_[region_.anchor];
   const auto& [map, order] = node.as<ContractAttr>();
   const bool vector = region_.tiling.lane_axis >= 0;
-  std::vector<VarId> family;
-  for (const AxisIndex& index : point) {
-    for (const auto& term : index.affine.terms) {
-      if (writer_.kernel()[term.first].kind == LoopVar::unroll) family.push_back(term.first);
-    }
-  }
+  const std::vector<VarId> family = family_of(point);
   std::vector<AxisIndex> index(map.names.size());
   size_t summed = 0;
   for (size_t k = 0; k < map.names.size(); ++k) {

@@ -76,14 +76,8 @@ void RegionLowering::reduce_row(NodeId id, const Indices& row, const Indices& at
   const LoopOperand identity = KernelWriter::literal(identity_of(reduce.reduction, node.type.dtype));
   const int64_t lane_axis = region_.tiling.lane_axis;
   // One accumulator for each row in flight: the family of the row's index, not of the vectors along it.
-  std::vector<VarId> family;
-  for (const AxisIndex& index : row) {
-    for (const auto& term : index.affine.terms) {
-      if (writer_.kernel()[term.first].kind == LoopVar::unroll) family.push_back(term.first);
-    }
-  }
   writer_.set_locations(node.locations);
-  const ValueId sum = writer_.define_var(node.type.dtype, true, family, identity);
+  const ValueId sum = writer_.define_var(node.type.dtype, true, family_of(row), identity);
   const std::vector<NodeId> needed = ancestors(id);
   lanes(at, [&](Indices inside) {
     evaluate_members(needed, inside);

@@ -99,7 +99,9 @@ class RegionLowering {
     std::function<void(VarId)> between;
   };
   ValueId product(const Indices& point, const Interleaved& interleaved);
-  void multiply_add(ValueId sum, const std::vector<AxisIndex>& index);
+  ValueId sum_in_lanes(const Indices& point);
+  std::vector<VarId> family_of(const Indices& point);
+  void multiply_add(ValueId sum, const std::vector<AxisIndex>& index, ValueId valid = {});
   void multiply_add_unless_zero(ValueId sum, const std::vector<AxisIndex>& index);
   StorageId pairs_of(size_t operand) const;
 

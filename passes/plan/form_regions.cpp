@@ -146,6 +146,7 @@ class RegionFormer {
     region.domain = domain;
     // Of a row of one element, vectors would be empty but for one lane.
     if (kind == Region::contract && lane_axis >= 0 && domain[lane_axis] == 1) lane_axis = -1;
+    if (kind == Region::contract && graph_[id].as<ContractAttr>().order.kind == Order::lanes) lane_axis = -1;
     choose_tiling(region, lane_axis, plan_.target);
     const auto& axes = region.grid.axes;
     const bool along_grid = kind == Region::cumsum && !axes.empty() && axes[0].axis == graph_[id].as<CumsumAttr>().axis;

@@ -41,7 +41,7 @@ void add_states(Plan& plan, const StateLayouts& layouts, std::vector<std::vector
 
 // Rows of a power-of-two pitch fight for the same cache sets: give them an odd number of lines.
 Layout arena_layout(const TensorType& type, bool dense) {
-  if (dense || type.rank() == 0) return row_major_layout(type.dims, 1);
+  if (dense || type.rank() == 0 || type.dims.back() == 1) return row_major_layout(type.dims, 1);
   const int64_t line = kLine / size_of(type.dtype);
   Layout layout = row_major_layout(type.dims, line);
   const int64_t lines = layout.physical.back() / line;

@@ -220,6 +220,23 @@ TEST(FixOrders, depends_on_shape_and_target) {
   EXPECT_EQ(order_of(test.graph, test.graph.roots[1].node, target_avx512()), (Order{Order::lanes, 16}));
 }
 
+TEST(FixOrders, sums_products_with_one_vector_in_lanes) {
+  const auto order = [](const char* left, const char* right, const char* map, const Target& target) {
+    Case test = read_case(fmt::format(
+        "%x = input \"x\" : f32{}\n%w = input \"w\" : f32{}\nfwd:\n%z = contract \"{}\" %x %w\noutput \"z\" %z", left,
+        right, map));
+    return to_string(order_of(test.graph, test.graph.roots[0].node, target));
+  };
+  EXPECT_EQ(order("[4,32]", "[1,32]", "b i, o i -> b o", target_avx512()), "lanes(16)");
+  EXPECT_EQ(order("[1,32]", "[5,32]", "b i, o i -> b o", target_avx2()), "lanes(8)");
+  EXPECT_EQ(order("[4,5,32]", "[32]", "a b i, i -> a b", target_avx512()), "lanes(16)");
+  EXPECT_EQ(order("[32]", "[32]", "i, i -> ", target_avx512()), "lanes(16)");
+  EXPECT_EQ(order("[4,15]", "[1,15]", "b i, o i -> b o", target_avx512()), "chain");    // less than a vector
+  EXPECT_EQ(order("[32,4]", "[1,32]", "i b, o i -> b o", target_avx512()), "chain");    // the sum runs across rows
+  EXPECT_EQ(order("[4,32]", "[2,32]", "b i, o i -> b o", target_avx512()), "chain");    // two vectors
+  EXPECT_EQ(order("[4,2,16]", "[2,16]", "b h i, h i -> b", target_avx512()), "chain");  // two sums
+}
+
 TEST(FixOrders, sums_products_of_bf16_in_tiles_where_there_are_any) {
   const auto order = [](const char* left, const char* right, const char* map, const Target& target) {
     Case test =
@@ -239,7 +256,7 @@ TEST(FixOrders, sums_products_of_bf16_in_tiles_where_there_are_any) {
   EXPECT_EQ(order("[4,32]", "[5,32]", "b i, o i -> b o", target_avx512()), "chain");
   EXPECT_EQ(order("[45,4]", "[45,6]", "k b, k o -> o b", target_amx()), "tiles(32)");
   EXPECT_EQ(order("[4,31]", "[5,31]", "b i, o i -> b o", target_amx()), "chain");
-  EXPECT_EQ(order("[64]", "[5,64]", "i, o i -> o", target_amx()), "chain");
+  EXPECT_EQ(order("[64]", "[5,64]", "i, o i -> o", target_amx()), "lanes(16)");
 }
 
 }  // namespace

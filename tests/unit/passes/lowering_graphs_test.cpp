@@ -53,6 +53,14 @@ const GraphCase kCases[] = {
     {"product_of_a_padded_operand", R"(%x = input "x" : f32[6,9] ; %w = input "w" : f32[19,14]
       fwd:
       %e = exp %x ; %s = pad %e before=[1,2] after=[0,3] step=[1,1] value=0.5 ; %z = contract "b i, o i -> b o" %s %w ; output "z" %z)"},
+    // Lanes behind the end of the sum hold exp(0) on both sides.
+    {"dot_products_of_computed_rows", R"(%x = input "x" : f32[3,7,37] ; %w = input "w" : f32[37]
+      fwd:
+      %e = exp %x ; %v = exp %w ; %z = contract "a b i, i -> a b" %e %v ; %q = tanh %z ; output "z" %z ; output "q" %q)"},
+    {"one_output_of_computed_rows", R"(%x = input "x" : f32[14,50] ; %w = input "w" : f32[1,50]
+      fwd:
+      %e = exp %x ; %z = contract "b i, o i -> b o" %e %w ; %y = max %z 0 ; %t = contract "b i, b j -> i j" %y %y
+      output "y" %y ; output "t" %t)"},
     {"products_in_a_chain_across_rows", R"(%x = input "x" : f32[13,9] ; %w = input "w" : f32[13,13]
       fwd:
       %e = exp %w ; output "e" %e ; %z = contract "b i, i o -> b o" %e %x ; %y = contract "i b, i o -> b o" %e %z ; output "y" %y)"},
