@@ -6,6 +6,7 @@ Peers: PyTorch eager and compiled, JAX jitted per step and with steps scanned in
 Every peer holds its weights and batches ready; only the step is timed: forward, loss, backward, Adam. All run on the same cores.
 """
 import argparse
+import gzip
 import json
 import os
 import statistics
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import time
 import warnings
+from typing import NamedTuple
 
 
 def parse_arguments():
@@ -44,6 +46,16 @@ import torch  # noqa: E402
 torch.set_num_threads(ARGS.threads)
 HERE = os.path.dirname(os.path.abspath(__file__))
 MLP = os.path.join(HERE, "mlp.nn")
+EXAMPLES = os.path.join(HERE, "..", "examples")
+
+
+class Work(NamedTuple):
+    title: str
+    model: str  # nnc's file, and what it is told
+    settings: list
+    sizes: list  # of the layers
+    batch: int
+    digits: bool = False  # the rows are pictures of digits, mostly zeros; else random
 
 
 def mlp(inputs, hidden, hidden2, classes, batch):
@@ -52,13 +64,13 @@ def mlp(inputs, hidden, hidden2, classes, batch):
     names = ("inputs", "hidden", "hidden2", "classes")
     settings = [f"{name}={size}" for name, size in zip(names, sizes)]
     settings += [f"rows={max(4 * batch, 256)}", f"train.batch=mini({batch})"]
-    return "-".join(map(str, sizes)) + f", batch {batch}", MLP, settings, sizes, batch
+    return Work("-".join(map(str, sizes)) + f", batch {batch}", MLP, settings, sizes, batch)
 
 
 def works():
-    examples = os.path.join(HERE, "..", "examples")
-    yield "30-64-32-1, batch 32", os.path.join(examples, "breast_cancer.nn"), [], [30, 64, 32, 1], 32
+    yield Work("30-64-32-1, batch 32", os.path.join(EXAMPLES, "breast_cancer.nn"), [], [30, 64, 32, 1], 32)
     yield mlp(784, 512, 256, 10, 128)
+    yield Work("the same, digits", os.path.join(EXAMPLES, "mnist_mlp.nn"), [], [784, 512, 256, 10], 128, digits=True)
     if ARGS.sweep:
         for batch in (1, 7, 32, 100, 500):
             yield mlp(784, 512, 256, 10, batch)
@@ -81,20 +93,30 @@ def median_step(step):
     return statistics.median(samples[len(samples) // 4 :])
 
 
-def batch_of(sizes, rows):
+def read_digits(kind, header, rows):
+    with gzip.open(os.path.join(EXAMPLES, "data", f"mnist-{kind}-ubyte.gz")) as file:
+        values = np.frombuffer(file.read(), np.uint8, offset=header)
+    return values.reshape(12000, -1)[:rows]
+
+
+def batch_of(work, rows):
+    if work.digits:
+        x, y = read_digits("images-idx3", 16, rows), read_digits("labels-idx1", 8, rows)
+        return x.astype(np.float32) / 255, y[:, 0].astype(np.int64)
     random = np.random.default_rng(0)
-    x = random.standard_normal((rows, sizes[0]), dtype=np.float32)
-    y = random.integers(0, max(2, sizes[-1]), rows)
+    x = random.standard_normal((rows, work.sizes[0]), dtype=np.float32)
+    y = random.integers(0, max(2, work.sizes[-1]), rows)
     return x, y
 
 
-def torch_step(sizes, rows, compiled):
+def torch_step(work, compiled):
+    sizes = work.sizes
     layers = []
     for fan_in, fan_out in zip(sizes, sizes[1:]):
         layers += [torch.nn.Linear(fan_in, fan_out), torch.nn.ReLU()]
     model = torch.nn.Sequential(*layers[:-1])
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
-    x, y = (torch.from_numpy(a) for a in batch_of(sizes, rows))
+    x, y = (torch.from_numpy(a) for a in batch_of(work, work.batch))
 
     def loss_of():
         out = model(x)
@@ -112,12 +134,13 @@ def torch_step(sizes, rows, compiled):
     return step
 
 
-def jax_steps(sizes, rows):
+def jax_steps(work):
+    sizes, rows = work.sizes, work.batch
     random = np.random.default_rng(1)
     weights = [(random.standard_normal((o, i), dtype=np.float32) / i**0.5, np.zeros(o, np.float32)) for i, o in zip(sizes, sizes[1:])]
     zeros = jax.tree.map(np.zeros_like, weights)
     state = jax.tree.map(jnp.asarray, (weights, zeros, zeros, np.float32(0)))
-    x, y = (jnp.asarray(a) for a in batch_of(sizes, rows))
+    x, y = (jnp.asarray(a) for a in batch_of(work, rows))
 
     def loss_of(params):
         h = x
@@ -154,49 +177,48 @@ def jax_steps(sizes, rows):
     return run("jit", jitted), run("scan", scanned), length
 
 
-def sklearn_step(sizes, rows):
+def sklearn_step(work):
     """partial_fit over several batches, and how many steps that is; only where the target is binary."""
     from sklearn.neural_network import MLPClassifier
 
     steps = 16
-    x, y = batch_of(sizes, rows * steps)
-    model = MLPClassifier(hidden_layer_sizes=sizes[1:-1], solver="adam", batch_size=rows, alpha=0)
+    x, y = batch_of(work, work.batch * steps)
+    model = MLPClassifier(hidden_layer_sizes=work.sizes[1:-1], solver="adam", batch_size=work.batch, alpha=0)
     model.partial_fit(x, y, classes=[0, 1])
     return lambda: model.partial_fit(x, y), steps
 
 
-def nnc_step(model, settings):
+def nnc_step(work):
     # It may use the same cores, and chooses how many.
-    command = [ARGS.nnc, "bench", model, *settings, "--json", "--seconds", str(ARGS.seconds)]
+    command = [ARGS.nnc, "bench", work.model, *work.settings, "--json", "--seconds", str(ARGS.seconds)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def peers_of(sizes, rows):
+def peers_of(work):
     """Names and functions that give microseconds a step."""
-    jit, scan, length = jax_steps(sizes, rows)
+    jit, scan, length = jax_steps(work)
     found = {"jax scan": lambda: median_step(scan) / length, "jax jit": lambda: median_step(jit)}
-    eager = torch_step(sizes, rows, False)
+    eager = torch_step(work, False)
     found["torch"] = lambda: median_step(eager)
     if not ARGS.no_compile:
-        compiled = torch_step(sizes, rows, True)
+        compiled = torch_step(work, True)
         found["torch.compile"] = lambda: median_step(compiled)
-    if sizes[-1] == 1:
-        fit, steps = sklearn_step(sizes, rows)
+    if work.sizes[-1] == 1:
+        fit, steps = sklearn_step(work)
         found["sklearn"] = lambda: median_step(fit) / steps
     return found
 
 
 def measure(work):
-    title, model, settings, sizes, rows = work
-    peers = peers_of(sizes, rows)
+    peers = peers_of(work)
     rounds, reports = [], []
     for _ in range(ARGS.rounds):
-        reports.append(nnc_step(model, settings))
+        reports.append(nnc_step(work))
         rounds.append({name: step() for name, step in peers.items()})
     nnc = statistics.median(report["step_us"] for report in reports)
     best = max(reports, key=lambda report: report["limit_gflops"])
     limit_us = best["flops_per_step"] / best["limit_gflops"] * 1e-3
-    result = {"work": title, "threads": ARGS.threads, "nnc": nnc, "limit_us": limit_us, "of_limit": limit_us / nnc}
+    result = {"work": work.title, "threads": ARGS.threads, "nnc": nnc, "limit_us": limit_us, "of_limit": limit_us / nnc}
     result["peers"] = {name: statistics.median(r[name] for r in rounds) for name in peers}
     return result
 
@@ -212,7 +234,7 @@ def print_row(result):
 def main():
     if not ARGS.json:
         print(f"torch {torch.__version__}, jax {jax.__version__}, {ARGS.threads} thread(s), medians of {ARGS.rounds} rounds")
-        print("microseconds a step; limit: its operations at the peak of multiply-adds; in brackets how many times nnc is faster")
+        print("microseconds a step; limit: its operations at the peak of multiply-adds (of digits, nnc skips zeros); in brackets how many times nnc is faster")
         heads = [f"{name:>17}" for name in ("jax scan", "jax jit", "torch", "torch.compile", "sklearn")]
         print(f"{'work':34} {'nnc':>9} {'limit':>9} {'of it':>6} " + " ".join(heads))
     for work in works():
