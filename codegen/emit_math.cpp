@@ -3,6 +3,8 @@
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/Module.h>
 
+#include <fmt/format.h>
+
 #include "codegen/arithmetic.h"
 #include "codegen/emit.h"
 #include "ir/check.h"
@@ -118,6 +120,35 @@ llvm::Value* emit_double(KernelEmitter& e, const LoopStmt& stmt, const std::vect
   return call_library(e, std::string(name_of(stmt.op)).c_str(), operands);
 }
 
+// Philox and the normal distribution are hundreds of instructions, and a kernel draws at several places: a function of
+// the module's own does it for all.
+llvm::Value* call_shared(KernelEmitter& e, const LoopStmt& stmt, std::vector<llvm::Value*> operands) {
+  const bool draws = stmt.op == LoopOp::philox;
+  if (draws) operands.push_back(e.b.getInt32(stmt.site));
+  std::vector<llvm::Type*> types;
+  for (llvm::Value* operand : operands) types.push_back(operand->getType());
+  const bool vector = types[0]->isVectorTy();
+  const std::string name = fmt::format("nnc_{}{}", name_of(stmt.op), vector ? "_vector" : "");
+  llvm::Function* function = e.module.getFunction(name);
+  if (function == nullptr) {
+    auto* type = llvm::FunctionType::get(value_type(e, draws ? DType::i32 : DType::f32, vector), types, false);
+    function = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, e.module);
+    function->addFnAttrs(llvm::AttrBuilder(e.b.getContext(), e.function->getAttributes().getFnAttrs()));
+    function->setDoesNotAccessMemory();
+    const llvm::IRBuilderBase::InsertPointGuard back(e.b);
+    e.b.SetInsertPoint(llvm::BasicBlock::Create(e.b.getContext(), "entry", function));
+    e.b.SetCurrentDebugLocation(llvm::DebugLoc());
+    EmitMath b(e, vector);
+    const IntValue bits{function->getArg(0)};
+    const auto half = [&](unsigned argument, unsigned shift) { return b.half(function->getArg(argument), shift); };
+    e.b.CreateRet(
+        draws ? math::philox(b, bits, half(1, 0), half(1, 32), half(2, 0), half(2, 32), b.half(function->getArg(3), 0))
+                    .value
+              : math::normal(b, bits).value);
+  }
+  return e.b.CreateCall(function, operands);
+}
+
 }  // namespace
 
 llvm::Value* emit_math(KernelEmitter& e, const LoopStmt& stmt, const std::vector<llvm::Value*>& operands) {
@@ -154,12 +185,10 @@ llvm::Value* emit_math(KernelEmitter& e, const LoopStmt& stmt, const std::vector
     case LoopOp::uniform:
       return math::uniform(b, bits).value;
     case LoopOp::normal:
-      return math::normal(b, bits).value;
+    case LoopOp::philox:
+      return call_shared(e, stmt, operands);
     case LoopOp::integer:
       return math::integer(b, bits, static_cast<uint32_t>(stmt.high)).value;
-    case LoopOp::philox:
-      return math::philox(b, bits, b.half(v[1], 0), b.half(v[1], 32), b.half(v[2], 0), b.half(v[2], 32), stmt.site)
-          .value;
     default:
       break;
   }

