@@ -181,7 +181,7 @@ int bench(const BenchArguments& arguments) {
     add_errors(*experiment.unit, errors, experiment.origins);
     return report(experiment, json);
   };
-  const bool built = open_data(experiment) && build(experiment) && check_trainable(experiment);
+  const bool built = open_and_build(experiment);
   if (!built) return report(experiment, json);
   const auto rows = static_cast<int64_t>(experiment.dataset.train.size());
   const int64_t batch = batch_lengths(rows, experiment.config.batch).length;

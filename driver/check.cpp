@@ -11,8 +11,7 @@ namespace nnc {
 
 int check(const ModelArguments& arguments) {
   Experiment experiment = load_experiment(arguments.file, arguments.settings);
-  const bool good = open_data(experiment) && build(experiment);
-  if (good && train_settings(*experiment.unit).present) check_trainable(experiment);
+  open_and_build(experiment, false);
   const int code = report(experiment, arguments.json);
   if (code != kOk) return code;
   const int64_t parameters = parameter_count(experiment.program->states);

@@ -78,6 +78,7 @@ struct ReportArguments {
   std::string output;  // "": report.html in the run's folder
   CompileArguments compile;
   int64_t threads = 0;
+  bool json = false;
 };
 
 struct BenchArguments {

@@ -27,19 +27,33 @@ bool wants(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// Errors of the data are among the diagnostics: adds those of the model. The data block says which fields there are.
+void check_without_data(Experiment& experiment) {
+  std::vector<FieldType> fields;
+  for (const DataBinding& binding : data_settings(*experiment.unit).fields) {
+    for (const std::string& name : binding.names) fields.push_back({name, {}, false});
+  }
+  const BatchStrategy& batch = experiment.config.batch;
+  const bool single = batch.kind == BatchStrategy::Kind::stochastic;
+  BuildRequest request;
+  request.batches = {single ? 1 : batch.size};
+  build_program(*experiment.unit, fields, request);
+}
+
 }  // namespace
 
 bool convert_fields(Experiment& experiment) {
+  bool converts = true;
   for (const ModelInput& input : model_inputs(*experiment.unit)) {
     const auto field = std::find_if(experiment.dataset.fields.begin(), experiment.dataset.fields.end(),
                                     [&](const DataField& candidate) { return candidate.name == input.name; });
     if (input.integers || field == experiment.dataset.fields.end()) continue;
     if (auto converted = convert_to_float(*field); !converted) {
       add_errors(*experiment.unit, {converted.error()}, experiment.origins);
-      return false;
+      converts = false;
     }
   }
-  return true;
+  return converts;
 }
 
 std::vector<FieldType> field_types(const Dataset& dataset) {
@@ -115,6 +129,19 @@ bool build(Experiment& experiment) {
   request.steps_per_epoch = std::max<int64_t>(1, (batches + group - 1) / group);
   experiment.program = build_program(*experiment.unit, field_types(experiment.dataset), request);
   return experiment.program.has_value();
+}
+
+bool open_and_build(Experiment& experiment, bool to_train) {
+  Unit& unit = *experiment.unit;
+  if (has_errors(diagnostics(unit))) return false;
+  bool built = false;
+  if (open_data(experiment) || !experiment.dataset.fields.empty()) {
+    built = build(experiment);
+  } else {
+    check_without_data(experiment);
+  }
+  if (to_train) check_trainable(experiment);
+  return built && !has_errors(diagnostics(unit));
 }
 
 void keep_training_functions(Experiment& experiment, const std::vector<std::string>& others) {

@@ -1,7 +1,7 @@
 // A model file on its way to a Program: read with its settings, its data opened, its functions built.
 //
 //   Experiment experiment = load_experiment("net.nn", {"hidden=32"});
-//   if (!open_data(experiment) || !build(experiment)) return report(experiment, json);
+//   if (!open_and_build(experiment)) return report(experiment, json);
 #pragma once
 
 #include <optional>
@@ -51,6 +51,10 @@ bool open_data(Experiment& experiment);
 // Builds initialize, step, evaluate and predict at the batch lengths the data needs, the full one first. Requires
 // open_data. False: diagnostics say why.
 bool build(Experiment& experiment);
+
+// open_data and build; with `to_train` check_trainable too. Where the data cannot be read, the mistakes of the model
+// that show without them are found all the same. False: diagnostics say why.
+bool open_and_build(Experiment& experiment, bool to_train = true);
 
 // Leaves the functions that training calls, and those named in `others`.
 void keep_training_functions(Experiment& experiment, const std::vector<std::string>& others = {});

@@ -171,7 +171,7 @@ int show_ir(const IrArguments& arguments) {
     show_ast(experiment);
     return report(experiment, arguments.model.json);
   }
-  const bool built = open_data(experiment) && build(experiment) && check_trainable(experiment);
+  const bool built = open_and_build(experiment);
   const int code = report(experiment, arguments.model.json);
   if (!built) return code;
   set_options(experiment, options);

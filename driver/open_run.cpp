@@ -101,25 +101,16 @@ RuntimeErrors open_files(Run& run, const RunRequest& request) {
   return check_bounds(run.info.value("fields", nlohmann::json()), experiment.dataset);
 }
 
-// The fields' types as they were in training.
+// The fields' types as they were in training; read_run has checked them.
 std::vector<FieldType> trained_types(const Run& run) {
   std::vector<FieldType> types = field_types(run.experiment.dataset);
-  const nlohmann::json fields = run.info.value("fields", nlohmann::json());
-  for (const nlohmann::json& field : fields.is_array() ? fields : nlohmann::json::array()) {
-    const auto member = [&](const char* name) {
-      return field.is_object() ? field.value(name, nlohmann::json()) : nlohmann::json();
-    };
-    if (!member("name").is_string() || !member("dims").is_array() || !member("bound").is_number_integer()) continue;
-    const auto same = [&](const FieldType& type) { return type.name == member("name"); };
+  for (const nlohmann::json& field : run.info.value("fields", nlohmann::json::array())) {
+    const auto same = [&](const FieldType& type) { return type.name == field["name"]; };
     if (std::any_of(types.begin(), types.end(), same)) continue;
-    FieldType type;
-    type.name = member("name").get<std::string>();
-    const bool integers = member("integers") == true;
-    type.row_type = {integers ? DType::i32 : DType::f32, integers ? member("bound").get<int64_t>() : 0, {}};
-    for (const nlohmann::json& extent : member("dims")) {
-      if (extent.is_number_unsigned()) type.row_type.dims.push_back(extent.get<int64_t>());
-    }
-    types.push_back(std::move(type));
+    const bool integers = field.value("integers", nlohmann::json()) == true;
+    const TensorType type{integers ? DType::i32 : DType::f32, integers ? field["bound"].get<int64_t>() : 0,
+                          field["dims"].get<std::vector<int64_t>>()};
+    types.push_back({field["name"].get<std::string>(), type});
   }
   return types;
 }
@@ -213,7 +204,13 @@ int open_run(const std::string& directory, const RunRequest& request, bool json,
   Experiment& experiment = run.experiment;
   if (has_errors(diagnostics(*experiment.unit))) return report(experiment, json);
   if (request.files.empty()) {
-    if (!open_data(experiment)) return report(experiment, json);
+    if (!open_data(experiment)) {
+      if (request.needs_data) return report(experiment, json);
+      Diagnostics& list = diagnostics(*experiment.unit);
+      run.without_data = list.list.front().message;
+      list = {};
+      experiment.dataset = {};
+    }
   } else {
     experiment.config = train_config(train_settings(*experiment.unit), experiment.origins);
     if (const RuntimeErrors errors = open_files(run, request); !errors.empty()) return show(run, errors, json);

@@ -77,7 +77,7 @@ std::string rows_of(const std::vector<uint32_t>& rows) { return group_digits(sta
 
 void collect_summary(const Run& run, ReportData& data) {
   const Dataset& dataset = run.experiment.dataset;
-  data.summary.emplace_back("training rows", rows_of(dataset.train));
+  if (run.without_data.empty()) data.summary.emplace_back("training rows", rows_of(dataset.train));
   if (!dataset.val.empty()) data.summary.emplace_back("validation rows", rows_of(dataset.val));
   if (!dataset.test.empty()) data.summary.emplace_back("test rows", rows_of(dataset.test));
   const auto from_info = [&](const char* key, const char* name) {
@@ -135,23 +135,35 @@ int make_report(const ReportArguments& arguments) {
   request.threads = arguments.threads;
   request.evaluate = false;
   request.predict = true;
+  request.needs_data = false;
+  const bool json = arguments.json;
   Run run;
-  if (const int code = open_run(arguments.run, request, false, run); code != kOk) return code;
+  if (const int code = open_run(arguments.run, request, json, run); code != kOk) return code;
   ReportData data;
   auto history = read_metrics(arguments.run + "/metrics.csv");
-  if (!history) return fail(kData, history.error());
+  if (!history) return fail(kData, history.error(), {}, json);
   data.history = std::move(*history);
   collect_head(run, data);
   if (const RuntimeErrors errors = collect_outputs(run, data); !errors.empty()) {
     add_errors(*run.experiment.unit, errors, run.experiment.origins);
-    return report(run.experiment, false);
+    return report(run.experiment, json);
   }
   collect_summary(run, data);
   collect_data(run.experiment.dataset, data);
+  if (!run.without_data.empty()) {
+    data.missing = fmt::format(
+        "What the model says about rows and what the columns hold is left out: the data could not be read ({}).",
+        run.without_data);
+  }
   collect_parameters(*run.session, data);
   collect_settings(run, data);
   const std::string path = arguments.output.empty() ? arguments.run + "/report.html" : arguments.output;
-  if (auto written = replace_file(path, report_page(data)); !written) return report_errors({written.error()}, false);
+  if (auto written = replace_file(path, report_page(data)); !written) return report_errors({written.error()}, json);
+  if (json) {
+    print_json(report_json(data, path));
+    return kOk;
+  }
+  if (!data.missing.empty()) fmt::print(stderr, "{}\n", data.missing);
   fmt::print("{}\n", path);
   return kOk;
 }

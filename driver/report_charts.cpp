@@ -94,20 +94,8 @@ std::string metric_figure(const Metric& metric, const ReportData& data, const st
 }
 
 std::string matrix_figure(const ReportOutput& output) {
-  const size_t count = output.classes.size();
-  HeatMap map{"confusion matrix of " + output.name, "true", "predicted", output.classes, {}};
-  map.counts.assign(count * count, 0);
-  int64_t right = 0, rows = 0;
-  for (size_t i = 0; i < output.truth.size(); ++i) {
-    const bool binary = output.kind == ReportOutput::Kind::binary;
-    const double truth = output.truth[i];
-    const double predicted = binary ? (output.predicted[i] >= 0.5 ? 1 : 0) : output.predicted[i];
-    const auto known = [&](double value) { return value >= 0 && value < static_cast<double>(count); };
-    if (!known(truth) || !known(predicted)) continue;
-    ++map.counts[static_cast<size_t>(truth) * count + static_cast<size_t>(predicted)];
-    right += static_cast<size_t>(truth) == static_cast<size_t>(predicted) ? 1 : 0;
-    ++rows;
-  }
+  const auto [counts, right, rows] = confusion_of(output);
+  const HeatMap map{"confusion matrix of " + output.name, "true", "predicted", output.classes, counts};
   const std::string note =
       fmt::format("{} of {} right ({:.1f}%); a cell's shade is its share of its row", group_digits(right),
                   group_digits(rows), rows > 0 ? 100.0 * static_cast<double>(right) / static_cast<double>(rows) : 0.0);
@@ -203,6 +191,23 @@ std::string report_curves(const ReportData& data) {
     out += report_figure("learning rate", {{2, last}}, svg(chart));
   }
   return out + "</div>\n";
+}
+
+Confusion confusion_of(const ReportOutput& output) {
+  const size_t count = output.classes.size();
+  Confusion confusion;
+  confusion.counts.assign(count * count, 0);
+  for (size_t i = 0; i < output.truth.size(); ++i) {
+    const bool binary = output.kind == ReportOutput::Kind::binary;
+    const double truth = output.truth[i];
+    const double predicted = binary ? (output.predicted[i] >= 0.5 ? 1 : 0) : output.predicted[i];
+    const auto known = [&](double value) { return value >= 0 && value < static_cast<double>(count); };
+    if (!known(truth) || !known(predicted)) continue;
+    ++confusion.counts[static_cast<size_t>(truth) * count + static_cast<size_t>(predicted)];
+    confusion.right += static_cast<size_t>(truth) == static_cast<size_t>(predicted) ? 1 : 0;
+    ++confusion.rows;
+  }
+  return confusion;
 }
 
 std::string report_evaluation(const ReportData& data) {

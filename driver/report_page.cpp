@@ -129,6 +129,7 @@ std::string report_page(const ReportData& data) {
   out += facts(data.summary);
   out += report_curves(data);
   out += report_evaluation(data);
+  if (!data.missing.empty()) out += fmt::format("<p class=\"note\">{}</p>\n", escape_html(data.missing));
   out += data_section(data);
   out += parameter_section(data);
   out += model_section(data);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,12 +55,23 @@ struct ReportData {
   std::string source;
   std::vector<ReportColumn> columns;
   std::vector<ReportField> fields;
+  std::string missing;  // a sentence: what was left out, and why
   ReportPairs settings;
   std::string model_name, model_text;
 };
 
 // Names and texts may hold anything; the page shows them as they are.
 std::string report_page(const ReportData& data);
+
+// The same figures without the page, which stands at `page`: one object, of the schema of nnc's other lines.
+nlohmann::ordered_json report_json(const ReportData& data, const std::string& page);
+
+// Rows by true and predicted class, row-major; of binary: predicted from 0.5. Rows of no known class are left out.
+struct Confusion {
+  std::vector<int64_t> counts;  // [true][predicted]
+  int64_t right = 0, rows = 0;
+};
+Confusion confusion_of(const ReportOutput& output);
 
 // Parts of it.
 std::string report_curves(const ReportData& data);

@@ -37,8 +37,9 @@ Histogram histogram(std::span<const double> values, int64_t most) {
   double low = std::clamp(all.low, -1e300, 1e300), high = std::clamp(all.high, -1e300, 1e300);
   const double size = std::max(std::abs(low), std::abs(high));
   // A constant gets one bar with room at its sides, and so does what floating point cannot divide.
-  if (high - low <= size * 1e-12) {
-    const double half = size == 0 ? 0.5 : size * 0.05;
+  const double tiny = std::numeric_limits<double>::min() * static_cast<double>(most);
+  if (high - low <= std::max(size * 1e-12, tiny)) {
+    const double half = size <= tiny ? 0.5 : size * 0.05;
     low -= half;
     high += half;
   }

@@ -42,6 +42,19 @@ RuntimeErrors check_data(const Run& run) {
   return errors;
 }
 
+// Bits are promised within one version only.
+void compare_versions(const Run& run, bool json) {
+  const nlohmann::json made_by = run.info.value("nnc", nlohmann::json());
+  if (made_by == NNC_VERSION) return;
+  const std::string version = made_by.is_string() ? "nnc " + printable(made_by.get<std::string>()) : "an unknown nnc";
+  Experiment only;
+  only.unit = load_text("nnc", "");
+  report(diagnostics(*only.unit), DiagnosticKind::other_version, Place{run.directory + "/" + run_info_file},
+         "the run was begun by {}, and this is nnc {}", version, NNC_VERSION)
+      .help("its results may differ in the last digits from those of a run that one version made throughout");
+  report(only, json);
+}
+
 // The state segment of the checkpoint, with what is derived from states recomputed.
 RuntimeErrors load_segment(Session& session, const std::string& path) {
   RuntimeErrors errors = load_states(path, *session.executable, StateKind::all, session.state.data());
@@ -91,6 +104,8 @@ int resume(const ResumeArguments& arguments) {
     return report_errors(errors, json);
   auto lock = RunLock::take(run.directory);
   if (!lock) return report_errors({lock.error()}, json);
+  remove_unfinished(run.directory);
+  compare_versions(run, json);
   CompileArguments compile;
   const auto text = [&](const char* name) {
     const nlohmann::json value = run.info.value(name, nlohmann::json());

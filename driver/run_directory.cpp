@@ -2,6 +2,7 @@
 
 #include <fmt/chrono.h>
 
+#include <algorithm>
 #include <ctime>
 #include <filesystem>
 
@@ -35,12 +36,13 @@ nlohmann::json fields_json(const Experiment& experiment) {
   return fields;
 }
 
-nlohmann::json run_info(const Experiment& experiment, const TrainArguments& arguments, const Host& host) {
+nlohmann::json run_info(const Experiment& experiment, const Program& program, const TrainArguments& arguments,
+                        const Host& host) {
   const CompileArguments& compile = arguments.compile;
   const bool native = compile.cpu == "native";
   nlohmann::json info = {{"schema", 1},
                          {"nnc", NNC_VERSION},
-                         {"model", experiment.program->name},
+                         {"model", program.name},
                          {"file", absolute(experiment.path)},
                          {"folder", fs::current_path().string()},
                          {"settings", experiment.settings},
@@ -49,7 +51,7 @@ nlohmann::json run_info(const Experiment& experiment, const TrainArguments& argu
                          {"interpret", compile.interpret},
                          {"disabled_passes", compile.disabled_passes},
                          {"seed", experiment.config.seed},
-                         {"parameters", parameter_count(experiment.program->states)},
+                         {"parameters", parameter_count(program.states)},
                          {"data", fingerprint(experiment.dataset)},
                          {"fields", fields_json(experiment)},
                          {"started", utc_time()},
@@ -71,6 +73,23 @@ tl::expected<nlohmann::json, RuntimeError> keep_texts(const std::string& directo
     kept.push_back({{"path", absolute(file->name)}, {"kept", stored}, {"xxh3", fingerprint(file->text)}});
   }
   return kept;
+}
+
+// run.json comes last: what lacks it is no run, so nobody opens one that is not locked yet.
+RuntimeErrors fill_run(BegunRun& run, const Experiment& experiment) {
+  auto lock = RunLock::take(run.directory);
+  if (!lock) return {lock.error()};
+  run.lock = std::move(*lock);
+  auto kept = keep_texts(run.directory, experiment);
+  if (!kept) return {kept.error()};
+  run.info["files"] = std::move(*kept);
+  nlohmann::json fields = nlohmann::json::array();
+  for (const DataField& field : experiment.dataset.fields) fields.push_back(to_json(field.plan));
+  const nlohmann::json fitted = {{"schema", 1}, {"fields", std::move(fields)}};
+  auto done = replace_file(run.directory + "/" + run_fitted_file, fitted.dump() + "\n");
+  if (!done) return {done.error()};
+  auto written = write_run_info(run.directory, run.info);
+  return written ? RuntimeErrors{} : written.error();
 }
 
 tl::expected<nlohmann::json, RuntimeError> read_json(const std::string& path, int64_t limit) {
@@ -115,12 +134,42 @@ tl::expected<FileTexts, RuntimeError> read_texts(const std::string& directory, c
   return texts;
 }
 
+bool is_within(const nlohmann::json& number, int64_t least, int64_t most) {
+  if (number.is_number_unsigned() && number.get<uint64_t>() > static_cast<uint64_t>(most)) return false;
+  return number.is_number_integer() && number.get<int64_t>() >= least && number.get<int64_t>() <= most;
+}
+
+// The types of fields size tensors: only those that a dataset can have are let in.
+bool has_sound_fields(const nlohmann::json& info) {
+  const nlohmann::json fields = info.value("fields", nlohmann::json::array());
+  constexpr double most_elements = 1099511627776.0;  // 2^40
+  return fields.is_array() && std::all_of(fields.begin(), fields.end(), [&](const nlohmann::json& field) {
+           if (!field.is_object()) return false;
+           const nlohmann::json dims = field.value("dims", nlohmann::json());
+           const bool sound = field.value("name", nlohmann::json()).is_string() &&
+                              is_within(field.value("bound", nlohmann::json()), 0, max_extent) && dims.is_array() &&
+                              dims.size() < static_cast<size_t>(max_rank);
+           double elements = 1;
+           return sound && std::all_of(dims.begin(), dims.end(), [&](const nlohmann::json& extent) {
+                    if (!is_within(extent, 1, max_extent)) return false;
+                    elements *= extent.get<double>();
+                    return elements <= most_elements;
+                  });
+         });
+}
+
+bool has_sound_fold(const nlohmann::json& info) {
+  const auto fold = info.find("fold");
+  if (fold == info.end()) return true;
+  if (!fold->is_object() || !is_within(fold->value("of", nlohmann::json()), 2, most_folds)) return false;
+  return is_within(fold->value("index", nlohmann::json()), 1, fold->value("of", int64_t{0}));
+}
+
+// Requires has_sound_fold.
 std::optional<FoldSpec> read_fold(const nlohmann::json& info) {
   const auto fold = info.find("fold");
-  if (fold == info.end() || !fold->is_object()) return {};
-  const nlohmann::json index = fold->value("index", nlohmann::json()), of = fold->value("of", nlohmann::json());
-  if (!index.is_number_integer() || !of.is_number_integer()) return {};
-  return FoldSpec{index.get<int64_t>(), of.get<int64_t>(), 0};
+  if (fold == info.end()) return {};
+  return FoldSpec{fold->value("index", int64_t{0}), fold->value("of", int64_t{0}), 0};
 }
 
 tl::expected<std::vector<FieldPlan>, RuntimeError> read_plans(const std::string& directory) {
@@ -157,23 +206,22 @@ tl::expected<void, RuntimeErrors> write_run_info(const std::string& directory, c
   return {};
 }
 
-tl::expected<std::string, RuntimeErrors> begin_run(const Experiment& experiment, const TrainArguments& arguments,
-                                                   nlohmann::json& info) {
+tl::expected<BegunRun, RuntimeErrors> begin_run(const Experiment& experiment, const Program& program,
+                                                const TrainArguments& arguments) {
   const std::string root = arguments.run_dir.empty() ? "runs" : arguments.run_dir;
   auto made = create_run_directory(root, fs::path(experiment.path).stem().string());
   if (!made) return tl::unexpected(RuntimeErrors{made.error()});
-  info = run_info(experiment, arguments, detect_host());
-  auto kept = keep_texts(*made, experiment);
-  if (!kept) return tl::unexpected(RuntimeErrors{kept.error()});
-  info["files"] = std::move(*kept);
-  nlohmann::json fields = nlohmann::json::array();
-  for (const DataField& field : experiment.dataset.fields) fields.push_back(to_json(field.plan));
-  const nlohmann::json fitted = {{"schema", 1}, {"fields", std::move(fields)}};
-  if (auto done = replace_file(*made + "/" + run_fitted_file, fitted.dump() + "\n"); !done) {
-    return tl::unexpected(RuntimeErrors{done.error()});
+  BegunRun begun{*made, {}, run_info(experiment, program, arguments, detect_host())};
+  if (RuntimeErrors errors = fill_run(begun, experiment); !errors.empty()) {
+    discard_run(begun.directory);
+    return tl::unexpected(std::move(errors));
   }
-  if (auto done = write_run_info(*made, info); !done) return tl::unexpected(done.error());
-  return *made;
+  return begun;
+}
+
+void discard_run(const std::string& directory) {
+  std::error_code ignored;
+  fs::remove_all(directory, ignored);
 }
 
 RuntimeErrors read_run(const std::string& directory, const std::vector<std::string>& more, Run& run) {
@@ -195,6 +243,8 @@ RuntimeErrors read_run(const std::string& directory, const std::vector<std::stri
   if (!good)
     return {
         run_error(ErrorCode::E801, fmt::format("{} lacks `file`, `folder` or `files`, or has them malformed", path))};
+  if (!has_sound_fields(*info) || !has_sound_fold(*info))
+    return {run_error(ErrorCode::E801, fmt::format("{} has `fields` or `fold` malformed", path))};
   run.info = std::move(*info);
   auto texts = read_texts(run.directory, run.info);
   if (!texts) return {texts.error()};

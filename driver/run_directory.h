@@ -17,14 +17,27 @@
 #include "driver/compile.h"
 #include "driver/experiment.h"
 #include "runtime/checkpoint/checkpoint.h"
+#include "runtime/checkpoint/run_lock.h"
 #include "runtime/session.h"
 
 namespace nnc {
 
-// Makes root/NAME-K, NAME the model file's stem, and writes run.json, config.nn, imports/ and fitted.json into it.
-// Requires: data opened, program built. Errors: E651, E652.
-tl::expected<std::string, RuntimeErrors> begin_run(const Experiment& experiment, const TrainArguments& arguments,
-                                                   nlohmann::json& info);
+// A folder for a run, held by this process.
+struct BegunRun {
+  std::string directory;
+  RunLock lock;
+  nlohmann::json info;  // run.json
+};
+
+// Makes root/NAME-K, NAME the model file's stem, locks it, and writes config.nn, imports/, fitted.json and at last
+// run.json into it. `program` is what the experiment was built to. Errors: E651, E652; nothing is left then.
+tl::expected<BegunRun, RuntimeErrors> begin_run(const Experiment& experiment, const Program& program,
+                                                const TrainArguments& arguments);
+
+// Removes the folder of a run that was begun and trained nothing.
+void discard_run(const std::string& directory);
+
+constexpr int64_t most_folds = 1000;  // of a cross-validation
 
 // Replaces run.json.
 tl::expected<void, RuntimeErrors> write_run_info(const std::string& directory, const nlohmann::json& info);
@@ -42,6 +55,7 @@ struct Run {
   std::optional<Session> session;          // points into `runnable`: a Run stays where it is
   std::string weights;                     // the checkpoint they come from
   std::vector<std::string> probabilities;  // outputs that are sigmoids
+  std::string without_data;                // why it was opened without; "": it has them
 };
 
 // Reads run.json and fitted.json, and loads the model from the texts that the run kept, with its settings and `more`.
@@ -58,6 +72,7 @@ struct RunRequest {
   bool without_targets = false;    // leave them out of those files, whether their columns are there or not
   bool evaluate = true;            // make the entry "evaluate" for every part of the data
   bool predict = false;            // and "predict"
+  bool needs_data = true;          // false: where its own data cannot be read, the run is opened without
 };
 
 // Reads the run, opens its data or those of the request with the fitted transforms, compiles what is asked for, and

@@ -151,6 +151,7 @@ void add_runs(CLI::App& app, CommandLine& line) {
   report_command.add_option("--output", reported.output, "where the page goes (RUN/report.html)")->type_name("FILE");
   add_compile(report_command, reported.compile);
   add_threads(report_command, reported.threads);
+  report_command.add_flag("--json", reported.json, "the page's name and its figures as one JSON object on stdout");
   report_command.callback([&line] { line.chosen = [&line] { return make_report(line.report); }; });
 }
 

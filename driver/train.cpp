@@ -29,7 +29,7 @@ std::optional<FoldSpec> read_fold(const std::string& text) {
   fold.index = text.substr(0, slash) == "all" ? 0 : number(std::string_view(text).substr(0, slash));
   fold.of = number(std::string_view(text).substr(slash + 1));
   const bool named = fold.index > 0 || text.starts_with("all/");
-  if (!named || fold.of < 2 || fold.of > 1000 || fold.index > fold.of) return {};
+  if (!named || fold.of < 2 || fold.of > most_folds || fold.index > fold.of) return {};
   return fold;
 }
 
@@ -38,28 +38,28 @@ int train_once(const TrainArguments& arguments, const PipelineOptions& options, 
   const bool json = arguments.model.json;
   Experiment experiment = load_experiment(arguments.model.file, arguments.model.settings);
   experiment.fold = fold;
-  const bool built = open_data(experiment) && build(experiment) && check_trainable(experiment);
+  const bool built = open_and_build(experiment);
   if (!built || !diagnostics(*experiment.unit).list.empty()) {
     const int code = report(experiment, json);
     if (!built) return code;
   }
-  RunRecorder recorder;
-  if (arguments.save) {
-    auto directory = begin_run(experiment, arguments, recorder.info);
-    if (!directory) {
-      add_saving_help(directory.error());
-      return report_errors(directory.error(), json);
-    }
-    recorder.directory = *directory;
-    auto lock = RunLock::take(*directory);
-    if (!lock) return report_errors({lock.error()}, json);
-    recorder.lock = std::move(*lock);
-    recorder.save_every = arguments.save_every;
-  }
   Runnable runnable;
   int code = kOk;
   if (!compile_training(experiment, arguments.compile, options, json, runnable, code)) return code;
-  const TrainingRequest request{arguments.threads, json, arguments.quiet, arguments.save ? &recorder : nullptr};
+  RunRecorder recorder;
+  recorder.save_every = arguments.save_every;
+  TrainingRequest request{arguments.threads, json, arguments.quiet, arguments.save ? &recorder : nullptr};
+  request.begin_run = [&]() -> RuntimeErrors {
+    auto begun = begin_run(experiment, *runnable.lowered->program, arguments);
+    if (!begun) {
+      add_saving_help(begun.error());
+      return begun.error();
+    }
+    recorder.directory = std::move(begun->directory);
+    recorder.lock = std::move(begun->lock);
+    recorder.info = std::move(begun->info);
+    return {};
+  };
   return run_training(experiment, runnable, request, {}, result);
 }
 

@@ -160,6 +160,16 @@ int run_training(Experiment& experiment, const Runnable& runnable, const Trainin
   } else if (const RuntimeErrors errors = load_initial(experiment, *session); !errors.empty()) {
     return fail_with(experiment, errors, json);
   }
+  const SignalWatch watch;
+  RunRecorder* recorder = request.recorder;
+  const bool begins = recorder != nullptr && !load;
+  if (begins) {
+    if (const RuntimeErrors errors = request.begin_run(); !errors.empty()) return report_errors(errors, json);
+  }
+  const auto give_up = [&](const RuntimeErrors& errors) {
+    if (begins) discard_run(recorder->directory);
+    return fail_with(experiment, errors, json);
+  };
   if (json || !request.quiet) print_summary(experiment, runnable, *step, threads, request);
   ProgressOptions options = detect_progress(json, stderr, stdout);
   if (request.quiet && !json) options.style = ProgressStyle::quiet;
@@ -169,15 +179,13 @@ int run_training(Experiment& experiment, const Runnable& runnable, const Trainin
   hooks.diverged = [&](const TrainResult& broken, bool located) {
     explain_divergence(experiment, runnable, *session, broken, located);
   };
-  const SignalWatch watch;
-  RunRecorder* recorder = request.recorder;
   if (recorder != nullptr) {
     const RuntimeErrors errors = recorder->begin(experiment, *session, load ? &start : nullptr);
-    if (!errors.empty()) return fail_with(experiment, errors, json);
+    if (!errors.empty()) return give_up(errors);
     recorder->attach(hooks);
   }
   auto trained = train(*session, experiment.dataset, experiment.config, hooks, load ? &start : nullptr);
-  if (!trained) return fail_with(experiment, trained.error(), json);
+  if (!trained) return give_up(trained.error());
   result = std::move(*trained);
   const RuntimeErrors unsaved = recorder != nullptr ? recorder->finish(result) : RuntimeErrors{};
   progress.finish(result);

@@ -17,6 +17,9 @@ struct TrainingRequest {
   bool json = false, quiet = false;
   RunRecorder* recorder = nullptr;  // null: nothing is saved
   std::string resume;               // the run's directory, where one goes on
+  // Gives the recorder a run of its own, when nothing but training is left to do; not called where one goes on. A run
+  // that then trains nothing is removed.
+  std::function<RuntimeErrors()> begin_run;
 };
 
 // Compiles what training needs of a built experiment. False: said so, `code` is the exit code.

@@ -84,12 +84,51 @@ void warn_open_sum(Evaluator& e, const ast::Expr& whole, const Value& callee) {
       .help("put the sum in brackets, or for a residual the pipe: `x + (y |> f)`");
 }
 
+bool is_prelude(const Declared& declared) { return declared.file->prelude; }
+
+// Bodies of the user's are worth running on poison, where the data are what is wrong.
+bool runs_on_poison(const Evaluator& e, const Value& callee) {
+  if (!e.unknown_inputs) return false;
+  if (callee.is<std::shared_ptr<LayerInstance>>())
+    return !is_prelude(*callee.as<std::shared_ptr<LayerInstance>>()->declared);
+  if (!callee.is<std::shared_ptr<const Callable>>()) return callee.is_list();
+  const Callable& callable = *callee.as<std::shared_ptr<const Callable>>();
+  if (callable.kind == Callable::layer) return true;
+  return callable.kind == Callable::function && !is_prelude(declared_of(callable));
+}
+
+// A call that cannot run because an argument is poison: its arguments' names and number are checked all the same.
+void check_arguments(Evaluator& e, const Value& callee, std::vector<Argument> arguments, Span call) {
+  if (callee.is<std::shared_ptr<LayerInstance>>()) {
+    const Declared& declared = *callee.as<std::shared_ptr<LayerInstance>>()->declared;
+    const auto& parameters = declared.decl().as<ast::Layer>().tensor_parameters;
+    bind_arguments(e, declared.name, parameter_infos(parameters), arguments, call, false);
+  }
+  if (!callee.is<std::shared_ptr<const Callable>>()) return;
+  const Callable& callable = *callee.as<std::shared_ptr<const Callable>>();
+  arguments.insert(arguments.end(), callable.given.begin(), callable.given.end());
+  if (callable.kind == Callable::builtin) {
+    bind_arguments(e, callable.name, signature_of(e, *callable.native), arguments, call, true);
+  } else if (callable.kind == Callable::layer) {
+    const auto& parameters = declared_of(callable).decl().as<ast::Layer>().static_parameters;
+    bind_arguments(e, callable.name, parameter_infos(parameters), arguments, call, false);
+  } else if (callable.kind == Callable::function) {
+    const auto& function = declared_of(callable).decl().as<ast::Function>();
+    if (is_initialiser(function)) return;
+    bind_arguments(e, callable.name, parameter_infos(function.parameters), arguments, call, true);
+  }
+}
+
 }  // namespace
 
 Value call_value(Evaluator& e, const Value& callee, std::vector<Argument> arguments, Span call) {
   if (callee.is_poison()) return callee;
   for (const Argument& argument : arguments) {
-    if (argument.value.is_poison()) return argument.value;
+    if (argument.value.is_poison() && !runs_on_poison(e, callee)) {
+      const Value poison = argument.value;
+      check_arguments(e, callee, std::move(arguments), call);
+      return poison;
+    }
     if (argument.value.is_list() && argument.value.as<List>().results) {
       complain(e, DiagnosticKind::wrong_count, argument.span, "several results cannot be passed on together")
           .help("bind them to names first: `a, b = f(x)`");
@@ -113,7 +152,7 @@ Value call_value(Evaluator& e, const Value& callee, std::vector<Argument> argume
       }
       const Span at = in_prelude(e, item.origin) ? call : item.origin;  // the item, not the list, is to blame
       passed.value = call_value(e, item, {passed}, at);
-      if (passed.value.is_poison()) return passed.value;
+      if (passed.value.is_poison() && !e.unknown_inputs) return passed.value;
     }
     return passed.value;
   }
@@ -163,12 +202,12 @@ bool bind_parameters(Evaluator& e, const std::vector<ast::Parameter>& parameters
     auto& slot = bound.values[k];
     const bool given = slot.has_value();
     if (!given) slot = Argument{evaluate(e, parameter.otherwise), call, parameter.name.text};
-    if (slot->value.is_poison()) return false;
+    if (slot->value.is_poison() && !e.unknown_inputs) return false;
     const bool shaped = parameter.type && (*e.frame->ast)[parameter.type].kind == ast::TypeKind::tensor;
     if (shaped) {
       typed.push_back(
           {parameter.type, &slot->value, slot->span, fmt::format("`{}` of `{}`", parameter.name.text, callee)});
-    } else if (parameter.type) {
+    } else if (parameter.type && !slot->value.is_poison()) {
       if (!check_static_kind(e, (*e.frame->ast)[parameter.type].kind, slot->value, slot->span, parameter.name.text))
         return false;
     } else if (parameter.otherwise && slot->value.is_tensor() &&

@@ -69,14 +69,6 @@ ParameterInfo parse_parameter(std::string_view text) {
   return info;
 }
 
-const std::vector<ParameterInfo>& signature_of(Evaluator& e, const Builtin& builtin) {
-  std::vector<ParameterInfo>& infos = e.signatures[&builtin];
-  if (infos.empty() && !trim(builtin.signature).empty()) {
-    for (const std::string_view part : split(builtin.signature, ',')) infos.push_back(parse_parameter(part));
-  }
-  return infos;
-}
-
 bool has_kind(const std::string& kind, const Value& value) {
   if (kind == "tensor") return value.is_tensor() || value.is_number();
   if (kind == "int" || kind == "float") return value.is_number();
@@ -121,6 +113,14 @@ void report_unknown_argument(Evaluator& e, std::string_view callee, const std::v
 }
 
 }  // namespace
+
+const std::vector<ParameterInfo>& signature_of(Evaluator& e, const Builtin& builtin) {
+  std::vector<ParameterInfo>& infos = e.signatures[&builtin];
+  if (infos.empty() && !trim(builtin.signature).empty()) {
+    for (const std::string_view part : split(builtin.signature, ',')) infos.push_back(parse_parameter(part));
+  }
+  return infos;
+}
 
 std::vector<ParameterInfo> parameter_infos(const std::vector<ast::Parameter>& parameters) {
   std::vector<ParameterInfo> infos;

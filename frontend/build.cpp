@@ -92,7 +92,7 @@ bool build_function(Evaluator& e, Function function, int64_t batch, const std::v
   e.measure = {};
   e.interpreted.clear();
   if (function != Function::predict) begin_measures(e, name, batch, rows);
-  if (!run_model(e, run, name, batch, function == Function::step)) return false;
+  if (!run_model(e, run, name, batch, function == Function::step) || e.unknown_inputs) return false;
   const bool has_loss = std::any_of(e.results.begin(), e.results.end(),
                                     [](const DeclaredResult& result) { return result.kind == ast::ResultKind::loss; });
   if (!has_loss && function == Function::step) {
@@ -175,6 +175,7 @@ std::optional<Program> build_program(Unit& unit, const std::vector<FieldType>& f
   if (unit.model == nullptr) return std::nullopt;
   Evaluator e(unit);
   e.fields = &fields;
+  e.unknown_inputs = std::any_of(fields.begin(), fields.end(), [](const FieldType& field) { return !field.known; });
   e.steps_per_epoch = static_cast<double>(request.steps_per_epoch);
   e.steps = e.steps_per_epoch * static_cast<double>(train.epochs);
   begin_program(e);

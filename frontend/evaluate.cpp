@@ -85,13 +85,9 @@ Value evaluate_call(Evaluator& e, const ast::Expr& expr) {
                            ? lookup(e, callee_expr.as<ast::NameRef>().text, callee_expr.span, true)
                            : evaluate(e, node.callee);
   std::vector<Argument> arguments;
-  bool poisoned = callee.is_poison();
   for (const ast::Argument& written : node.arguments) {
-    Argument argument{evaluate(e, written.value), tree[written.value].span, written.name ? written.name->text : ""};
-    poisoned |= argument.value.is_poison();
-    arguments.push_back(std::move(argument));
+    arguments.push_back({evaluate(e, written.value), tree[written.value].span, written.name ? written.name->text : ""});
   }
-  if (poisoned) return Value(Poison{});
   return call_value(e, callee, std::move(arguments), expr.span);
 }
 

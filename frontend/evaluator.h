@@ -135,6 +135,9 @@ struct Evaluator {
   uint32_t next_serial = 1;
   bool exhausted = false;  // a limit was hit and reported
   bool forward = false;    // building what will be differentiated: gradients the user wrote are attached
+  // The data could not be read: inputs of unknown shape are poison, and bodies run on poison to find what is wrong with
+  // their names and arguments.
+  bool unknown_inputs = false;
   std::map<const Builtin*, std::vector<ParameterInfo>> signatures;
 };
 
@@ -199,6 +202,8 @@ std::optional<Number> visible_size(Evaluator& e, const std::string& name);
 // The extents of a type without free names, as `param` and `state` need it.
 std::optional<std::vector<Dim>> known_dims(Evaluator& e, const ast::TypeExpr& type);
 std::optional<int64_t> known_extent(Evaluator& e, ast::ExprId size, int64_t* batch_multiple = nullptr);
+// Binds a size that the data would say and does not: what needs it is poison. True if it was free, or poison already.
+bool bind_unknown(Evaluator& e, ast::ExprId size);
 std::optional<TensorType> known_type(Evaluator& e, const ast::TypeExpr& type, std::vector<Dim>& dims);
 DType dtype_of(const Evaluator& e, ast::ElementType element);
 // Checks a static value against `int float bool string list fn`.
@@ -214,6 +219,7 @@ std::optional<BoundArguments> bind_arguments(Evaluator& e, std::string_view call
                                              const std::vector<ParameterInfo>& parameters,
                                              const std::vector<Argument>& arguments, Span call, bool allow_waiting);
 std::vector<ParameterInfo> parameter_infos(const std::vector<ast::Parameter>& parameters);
+const std::vector<ParameterInfo>& signature_of(Evaluator& e, const Builtin& builtin);
 Value call_value(Evaluator& e, const Value& callee, std::vector<Argument> arguments, Span call);
 // `input |> …`, where `whole` is the binary expression.
 Value pipe(Evaluator& e, Value input, Span input_span, const ast::Expr& whole);

@@ -31,6 +31,7 @@ struct Override {
 struct FieldType {
   std::string name;
   TensorType row_type;
+  bool known = true;  // false: the data, which would say the type, could not be read; that is reported already
 };
 
 // A settings value: static expressions are computed, calls into the data vocabulary are kept as trees.
@@ -160,6 +161,7 @@ struct BuildRequest {
 // gradients to the states "NAME:grad_sum"; with `average`, evaluate and predict read the states "NAME:average". The
 // state ":lr" holds the learning rate of the last update, where the optimizer has an argument `lr`.
 // Shapes: fields bind the model's free sizes and bounds. Errors: none is returned when any error was reported.
+// Where a field is not known there is no Program; what can be said about the model without it is still reported.
 std::optional<Program> build_program(Unit& unit, const std::vector<FieldType>& fields, const BuildRequest& request);
 
 }  // namespace nnc

@@ -308,6 +308,10 @@ const TrainSettings& train_settings(Unit& unit) {
     if (!value.is_poison()) {
       settings.optimizer = value.as<std::shared_ptr<const Callable>>()->name;
       settings.plateau = plateau_choice(e, value);
+      const auto& optimizer = *value.as<std::shared_ptr<const Callable>>();
+      const auto& declared = *static_cast<const Declared*>(optimizer.declaration);
+      bind_arguments(e, optimizer.name, parameter_infos(parameters_of(declared)), optimizer.given, written->span,
+                     false);
     }
   } else if (settings.present) {
     complain(e, DiagnosticKind::no_optimizer, settings.span, "`train` sets no optimizer")

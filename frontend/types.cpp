@@ -130,6 +130,7 @@ std::optional<std::vector<Dim>> expected_dims(Evaluator& e, const ast::TypeExpr&
   std::vector<Dim> dims;
   for (const ast::Dimension& dim : type.dims) {
     if (dim.ellipsis) {
+      if (!e.frame->ellipsis && e.unknown_inputs) return std::nullopt;
       if (e.frame->ellipsis) dims.insert(dims.end(), e.frame->ellipsis->begin(), e.frame->ellipsis->end());
       continue;
     }
@@ -176,6 +177,16 @@ bool check_tensor(Evaluator& e, const TypedValue& typed, const ast::TypeExpr& ty
     return false;
   }
   return check_dtype(e, typed, type);
+}
+
+// A name whose value is poison: that is reported already.
+bool is_poisoned(Evaluator& e, const std::string& name) {
+  if (const Binding* binding = find_local(e, name)) return binding->value.is_poison();
+  const Declared* declared = find_declared(e, *e.frame->file, name);
+  if (declared == nullptr) return false;
+  const ast::DeclKind kind = declared->decl().kind();
+  const bool computed = kind == ast::DeclKind::option || kind == ast::DeclKind::constant;
+  return computed && static_value(e, *declared).is_poison();
 }
 
 const char* kind_text(ast::TypeKind kind) {
@@ -270,7 +281,8 @@ std::optional<int64_t> known_extent(Evaluator& e, ast::ExprId size, int64_t* bat
   if (const std::string* name = bare_name(e, size)) {
     const auto visible = visible_size(e, *name);
     if (!visible) {
-      complain(e, DiagnosticKind::unknown_size, expr.span, "the size `{}` is not known here", *name);
+      if (!is_poisoned(e, *name))
+        complain(e, DiagnosticKind::unknown_size, expr.span, "the size `{}` is not known here", *name);
       return std::nullopt;
     }
     value = Value(*visible);
@@ -291,6 +303,14 @@ std::optional<int64_t> known_extent(Evaluator& e, ast::ExprId size, int64_t* bat
   }
   if (batch_multiple != nullptr) *batch_multiple = value.as<Number>().batch_multiple;
   return extent;
+}
+
+bool bind_unknown(Evaluator& e, ast::ExprId size) {
+  const std::string* name = bare_name(e, size);
+  if (name == nullptr || visible_size(e, *name)) return false;
+  const Span span = (*e.frame->ast)[size].span;
+  if (*name != "_") e.frame->scopes.front()[*name] = Binding{Binding::size, Value(Poison{}, span), {}, span};
+  return true;
 }
 
 std::optional<std::vector<Dim>> known_dims(Evaluator& e, const ast::TypeExpr& type) { return expected_dims(e, type); }
@@ -333,9 +353,15 @@ bool check_types(Evaluator& e, std::vector<TypedValue> values) {
   }
   if (!fine) return false;
   for (const TypedValue& typed : values) {
+    if (!typed.value->is_poison() || !e.unknown_inputs) continue;
+    const ast::TypeExpr& type = (*e.frame->ast)[typed.type];
+    for (const ast::Dimension& dim : type.dims) bind_unknown(e, dim.size);
+    bind_unknown(e, type.bound);
+  }
+  for (const TypedValue& typed : values) {
     const ast::TypeExpr& type = (*e.frame->ast)[typed.type];
     if (typed.value->is_poison()) {
-      fine = false;
+      fine &= e.unknown_inputs;
     } else if (type.kind != ast::TypeKind::tensor) {
       fine &= check_static_kind(e, type.kind, *typed.value, typed.span, typed.shown);
     } else {

@@ -35,7 +35,7 @@ constexpr PassInfo kPasses[] = {
     {"fold_constants", "graph", "evaluate what is known"},
     {"fold_movement", "graph", "fold transposes into the index maps of products"},
     {"choose_precision", "graph", "round the operands of products to bf16, where that is asked for", true},
-    {"merge_duplicates", "graph", "compute equal values once"},
+    {"merge_duplicates", "graph", "compute equal values once", true},
     {"form_fma", "graph", "round a product and the sum that reads it once", true},
     {"remove_dead", "graph", "drop what nothing needs", true},
     {"fix_orders", "graph", "choose the order of every reduction", true},

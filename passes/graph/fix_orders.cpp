@@ -24,6 +24,17 @@ bool suits_tiles(const Graph& graph, const Node& contract) {
   return map.extents[summed] >= kTileElements;
 }
 
+// Whether vectors may run along the summed axis of an operand: it is the last one, and no other is that index too. A
+// state of several rows is kept in panels, for products whose vectors run across its rows: to read it along them would
+// cost all functions of the program a mirror of it.
+bool lies_along_sum(const Graph& graph, NodeId operand, const std::vector<IndexTerm>& terms, int summed,
+                    int64_t extent) {
+  const bool plain = std::all_of(terms.begin(), terms.end(), [](const IndexTerm& term) { return term.is_plain(); });
+  return plain && !terms.empty() && terms.back() == IndexTerm::plain(summed) &&
+         std::count(terms.begin(), terms.end(), IndexTerm::plain(summed)) == 1 &&
+         (graph[operand].op != Op::state || graph.type(operand).elements() == extent);
+}
+
 // Dot products with one vector: lanes run along the sum, which lies along both operands, as there is nothing else that
 // they could run along without gathering.
 bool is_dot_product(const Graph& graph, const Node& contract, const Target& target) {
@@ -32,10 +43,9 @@ bool is_dot_product(const Graph& graph, const Node& contract, const Target& targ
   if (contract.type.dtype != DType::f32 || summed.size() != 1 || map.extents[summed[0]] < target.lanes) return false;
   bool one_vector = false;
   for (size_t k = 0; k < 2; ++k) {
-    const auto& terms = map.operands[k];
-    const bool plain = std::all_of(terms.begin(), terms.end(), [](const IndexTerm& term) { return term.is_plain(); });
-    if (!plain || terms.empty() || terms.back() != IndexTerm::plain(summed[0])) return false;
-    one_vector = one_vector || graph.type(contract.operands[k]).elements() == map.extents[summed[0]];
+    const int64_t extent = map.extents[summed[0]];
+    if (!lies_along_sum(graph, contract.operands[k], map.operands[k], summed[0], extent)) return false;
+    one_vector = one_vector || graph.type(contract.operands[k]).elements() == extent;
   }
   return one_vector;
 }

@@ -13,9 +13,9 @@
 namespace nnc {
 
 // contract: tiles(32) where the target has tiles, two matrices of bf16 are multiplied and the sum is that long; lanes
-// where one operand is a vector along the sum and the other's rows lie along it too; else chain. reduce: lanes where
-// the last axis of the operand is reduced and longer than 1, else chain; argmax, whose result does not depend on it,
-// always chain. Other nodes: unset.
+// where one operand is a vector along the sum and the other's rows lie along it too, unless that is a state of several
+// rows; else chain. reduce: lanes where the last axis of the operand is reduced and longer than 1, else chain; argmax,
+// whose result does not depend on it, always chain. Other nodes: unset.
 Order order_of(const Graph& graph, NodeId id, const Target& target);
 
 void fix_orders(Graph& graph, const Target& target);

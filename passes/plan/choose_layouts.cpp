@@ -129,6 +129,21 @@ StateLayouts choose_layouts(const Program& program, const Target& target, bool p
   return layouts;
 }
 
+namespace {
+
+// A diagonal is read by an index that occurs twice: lanes that ran along it would jump through two axes at once.
+bool runs_along_a_diagonal(const Node& contract, int64_t axis) {
+  const IndexMap& map = contract.as<ContractAttr>().map;
+  return std::any_of(map.operands.begin(), map.operands.end(), [&](const std::vector<IndexTerm>& terms) {
+    return std::count_if(terms.begin(), terms.end(), [&](const IndexTerm& term) {
+             return std::any_of(term.terms.begin(), term.terms.end(),
+                                [&](const auto& at) { return at.first == map.result[axis]; });
+           }) > 1;
+  });
+}
+
+}  // namespace
+
 std::vector<int64_t> lane_axes(const Graph& graph, const Program& program, const StateLayouts& layouts) {
   std::vector<int64_t> axes(graph.nodes.size());
   for (size_t n = 0; n < axes.size(); ++n) axes[n] = graph.nodes[n].type.rank() - 1;
@@ -156,6 +171,10 @@ std::vector<int64_t> lane_axes(const Graph& graph, const Program& program, const
     for (NodeId operand : node.operands) {
       if (graph.type(operand).dims == node.type.dims) wanted.emplace_back(operand, axis);
     }
+  }
+  for (size_t n = 0; n < axes.size(); ++n) {
+    if (graph.nodes[n].op == Op::contract && axes[n] >= 0 && runs_along_a_diagonal(graph.nodes[n], axes[n]))
+      axes[n] = -1;
   }
   return axes;
 }

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
+#include <system_error>
+#include <vector>
 
 #include "runtime/checkpoint/durable_file.h"
 
@@ -39,6 +41,14 @@ int64_t highest(const std::string& root, const std::string& name) {
   return found;
 }
 
+// FILE.PID.tmp
+bool is_unfinished(std::string_view name, std::string_view file) {
+  constexpr std::string_view end = ".tmp";
+  if (!name.starts_with(file) || !name.ends_with(end) || name.size() < file.size() + 2 + end.size()) return false;
+  const std::string_view process = name.substr(file.size(), name.size() - file.size() - end.size());
+  return process[0] == '.' && process.find_first_not_of("0123456789", 1) == std::string_view::npos;
+}
+
 }  // namespace
 
 tl::expected<std::string, RuntimeError> create_run_directory(const std::string& root, std::string_view name) {
@@ -53,6 +63,18 @@ tl::expected<std::string, RuntimeError> create_run_directory(const std::string& 
     // Another run may have taken the number meanwhile.
     if (errno != EEXIST) return tl::unexpected(write_failure(path, errno));
   }
+}
+
+void remove_unfinished(const std::string& directory) {
+  std::vector<std::filesystem::path> unfinished;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
+    const std::string name = entry.path().filename().string();
+    for (const std::string_view file : {run_info_file, run_model_file, run_fitted_file}) {
+      if (is_unfinished(name, file)) unfinished.push_back(entry.path());
+    }
+  }
+  for (const auto& path : unfinished) std::filesystem::remove(path, ignored);
 }
 
 }  // namespace nnc

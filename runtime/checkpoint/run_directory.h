@@ -13,6 +13,10 @@ namespace nnc {
 // that do not suit a file name become `_`. Errors: E651, E652.
 tl::expected<std::string, RuntimeError> create_run_directory(const std::string& root, std::string_view name);
 
+// Removes files that a process left behind which ended while it wrote run.json, config.nn or fitted.json
+// (replace_file). Requires: the lock on the run, so that nobody is writing them.
+void remove_unfinished(const std::string& directory);
+
 // Files in a run's folder.
 constexpr const char* run_info_file = "run.json";
 constexpr const char* run_model_file = "config.nn";

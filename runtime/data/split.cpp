@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <numeric>
+#include <queue>
+#include <utility>
 
 #include "runtime/data/arguments.h"
 #include "runtime/data/columns.h"
@@ -176,12 +179,17 @@ struct Splitter {
   std::vector<uint32_t> dealt_groups(Classes groups) {
     if (static_cast<int64_t>(groups.size()) < request.folds) too_few("group", static_cast<int64_t>(groups.size()));
     std::stable_sort(groups.begin(), groups.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
-    std::vector<size_t> sizes(static_cast<size_t>(request.folds), 0);
+    // The lightest fold comes out first, of equal ones the lowest number: sizes and numbers ascend to begin with.
+    using Fold = std::pair<size_t, uint32_t>;
+    std::vector<Fold> folds;
+    for (int64_t fold = 1; fold <= request.folds; ++fold) folds.emplace_back(0, static_cast<uint32_t>(fold));
+    std::priority_queue<Fold, std::vector<Fold>, std::greater<>> lightest({}, std::move(folds));
     std::vector<uint32_t> fold_of(static_cast<size_t>(table.rows), 0);
     for (const auto& rows : groups) {
-      const auto lightest = static_cast<size_t>(std::min_element(sizes.begin(), sizes.end()) - sizes.begin());
-      sizes[lightest] += rows.size();
-      for (uint32_t row : rows) fold_of[row] = static_cast<uint32_t>(lightest + 1);
+      const auto [size, fold] = lightest.top();
+      lightest.pop();
+      lightest.emplace(size + rows.size(), fold);
+      for (uint32_t row : rows) fold_of[row] = fold;
     }
     return fold_of;
   }

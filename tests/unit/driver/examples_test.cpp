@@ -114,6 +114,9 @@ TEST(Examples, AreAllChecked) {
     const Ran ran = run({"check", entry.path().string()});
     EXPECT_EQ(ran.code, 0) << entry.path() << ran.err;
     EXPECT_EQ(ran.err, "") << entry.path() << " has a warning";
+    const Ran lost = run({"check", entry.path().string(), "data.source=csv(\"nowhere.csv\")", "--json"});
+    EXPECT_EQ(lost.code, 3) << entry.path() << lost.out;
+    EXPECT_EQ(lost.json().size(), 1u) << "only the data are wrong: " << lost.out;
   }
   EXPECT_GE(found, 6);
 }

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "driver/svg_chart.h"
 #include "page_checker.h"
@@ -114,6 +116,8 @@ TEST(Charts, SurviveAnyValues) {
       chart.series = {{"a", places, values, 0}, {"b", values, values, 7, true}};
       EXPECT_EQ(trouble_in(svg(chart)), "");
       const Histogram bins = histogram(values);
+      EXPECT_EQ(std::accumulate(bins.counts.begin(), bins.counts.end(), 0.0),
+                std::count_if(values.begin(), values.end(), [](double value) { return std::isfinite(value); }));
       EXPECT_EQ(trouble_in(svg(BarChart{"t", "x", "y", bins.edges, bins.counts, flag})), "");
     }
   }

@@ -286,6 +286,96 @@ TEST(Runs, SayWhatIsWrong) {
   }
 }
 
+// Types of fields size tensors, a fold's number sizes lists.
+TEST(Runs, BoundWhatTheirFilesSay) {
+  const ModelFile file(model, two_class_table(60));
+  const std::string first = file.folder + "/net-1";
+  ASSERT_EQ(run({"train", file.path, "train.epochs=1", "--run-dir", file.folder}).code, 0);
+  const nlohmann::json info = nlohmann::json::parse(read_text(first + "/run.json"));
+  const auto code = [&](const char* member, const nlohmann::json& value) {
+    nlohmann::json changed = info;
+    changed[member] = value;
+    write(first + "/run.json", changed.dump());
+    return run({"eval", first}).code;
+  };
+  const auto field = [](const nlohmann::json& dims) {
+    return nlohmann::json::array({{{"name", "y"}, {"integers", false}, {"bound", 0}, {"dims", dims}}});
+  };
+  EXPECT_EQ(code("fields", field({1000, 1000})), 0) << "the data say more than run.json";
+  EXPECT_EQ(code("fields", field(nlohmann::json::array({0}))), 5);
+  EXPECT_EQ(code("fields", field(nlohmann::json::array({uint64_t{1} << 63}))), 5);
+  EXPECT_EQ(code("fields", field({2000000000, 2000000000})), 5);
+  EXPECT_EQ(code("fields", field(std::vector<int>(100, 1))), 5);
+  EXPECT_EQ(code("fields", 3), 5);
+  EXPECT_EQ(code("fields", {{{"name", "y"}, {"bound", -1}, {"dims", {1}}}}), 5);
+  EXPECT_EQ(code("fold", {{"index", 1}, {"of", 1000000000000}}), 5);
+  EXPECT_EQ(code("fold", {{"index", 4}, {"of", 3}}), 5);
+}
+
+TEST(Runs, AreReportedWithoutTheirDataToo) {
+  const ModelFile file(model, two_class_table(60));
+  const std::string first = file.folder + "/net-1";
+  ASSERT_EQ(run({"train", file.path, "train.epochs=2", "--run-dir", file.folder}).code, 0);
+  const nlohmann::json whole = run({"report", first, "--json"}).json().at(0);
+  EXPECT_EQ(whole["page"], first + "/report.html");
+  EXPECT_FALSE(whole.contains("missing"));
+  EXPECT_EQ(whole["part"], "15 validation rows");
+  const nlohmann::json& output = whole["outputs"].at(0);
+  const nlohmann::json& matrix = output["confusion_matrix"];
+  EXPECT_EQ(output["rows"], 15);
+  EXPECT_EQ(matrix[0][0].get<int>() + matrix[0][1].get<int>() + matrix[1][0].get<int>() + matrix[1][1].get<int>(), 15);
+  EXPECT_EQ(output["right"], matrix[0][0].get<int>() + matrix[1][1].get<int>());
+  EXPECT_TRUE(output["auc"].is_number());
+  EXPECT_TRUE(whole["last_epoch"]["val.bce"].is_number());
+
+  fs::remove(file.folder + "/data.csv");
+  const Ran ran = run({"report", first, "--json"});
+  ASSERT_EQ(ran.code, 0) << ran.out << ran.err;
+  const nlohmann::json less = ran.json().at(0);
+  EXPECT_NE(less["missing"].get<std::string>().find("cannot open"), std::string::npos) << less["missing"];
+  EXPECT_EQ(less["outputs"].size(), 0u);
+  EXPECT_EQ(less["parameters"], whole["parameters"]) << "weights need no data";
+  const std::string page = read_text(first + "/report.html");
+  EXPECT_NE(page.find("the data could not be read"), std::string::npos);
+  EXPECT_EQ(page.find("Confusion matrix"), std::string::npos);
+  EXPECT_EQ(run({"eval", first}).code, 3);
+}
+
+TEST(Runs, ThatTrainedNothingLeaveNoFolder) {
+  const ModelFile file(model, two_class_table(60));
+  const std::string runs = file.folder + "/runs";
+  EXPECT_EQ(run({"train", file.path, "train.stop=early(\"val.nothing\")", "--run-dir", runs}).code, 2);
+  EXPECT_FALSE(fs::exists(runs + "/net-1"));
+  EXPECT_EQ(run({"train", file.path, "train.init_from=none.safetensors", "--run-dir", runs}).code, 3);
+  EXPECT_FALSE(fs::exists(runs + "/net-1"));
+  EXPECT_EQ(run({"train", file.path, "train.epochs=1", "--run-dir", runs}).code, 0);
+  EXPECT_TRUE(fs::exists(runs + "/net-1/run.json"));
+}
+
+TEST(Runs, SayThatAnotherVersionBeganThem) {
+  const ModelFile file(model, two_class_table(60));
+  const std::string first = file.folder + "/net-1";
+  ASSERT_EQ(run({"train", file.path, "train.epochs=1", "--run-dir", file.folder}).code, 0);
+  EXPECT_EQ(run({"resume", first}).err.find("W801"), std::string::npos);
+  nlohmann::json info = nlohmann::json::parse(read_text(first + "/run.json"));
+  const std::string version = info["nnc"];
+  info["nnc"] = "0.0.1";
+  write(first + "/run.json", info.dump());
+  for (const char* name : {"run.json.4711.tmp", "fitted.json.1.tmp"}) write(first + "/" + name, "{");
+  for (const char* name : {"run.json.x.tmp", "report.html.1.tmp"}) write(first + "/" + name, "{");
+  Ran resumed = run({"resume", first, "--quiet"});
+  resumed.out.clear();
+  for (size_t at; (at = resumed.err.find(version, resumed.err.find("this is"))) != std::string::npos;)
+    resumed.err.replace(at, version.size(), "VERSION");
+  expect_golden("other_version", resumed, file.folder);
+  EXPECT_EQ(run({"resume", first, "--json"}).json().front()["code"], "W801");
+  // What a killed process left is gone; what is not of a run's own files, or may be under way, is not.
+  EXPECT_FALSE(fs::exists(first + "/run.json.4711.tmp"));
+  EXPECT_FALSE(fs::exists(first + "/fitted.json.1.tmp"));
+  EXPECT_TRUE(fs::exists(first + "/run.json.x.tmp"));
+  EXPECT_TRUE(fs::exists(first + "/report.html.1.tmp"));
+}
+
 // A disk that is full is played by a limit on the size of files.
 TEST(Runs, AFullDiskKeepsWhatWasSaved) {
   const ModelFile file(model, two_class_table(60));

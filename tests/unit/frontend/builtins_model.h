@@ -43,10 +43,20 @@ struct Built {
 };
 
 inline Built build(std::string text, const std::vector<FieldType>& fields, int64_t batch) {
-  Built built{load_text("test.nn", std::move(text)), {}};
+  Built built{load_text("test.nn", text), {}};
   BuildRequest request;
   request.batches = {batch};
   if (!has_errors(built.unit->diagnostics)) built.program = build_program(*built.unit, fields, request);
+  Built unread{load_text("test.nn", std::move(text)), {}};
+  std::vector<FieldType> unknown = fields;
+  for (FieldType& field : unknown) field.known = false;
+  if (!has_errors(unread.unit->diagnostics)) build_program(*unread.unit, unknown, request);
+  for (const Diagnostic& diagnostic : unread.unit->diagnostics.list) {
+    const bool same = std::any_of(
+        built.unit->diagnostics.list.begin(), built.unit->diagnostics.list.end(),
+        [&](const Diagnostic& other) { return other.kind == diagnostic.kind && other.span == diagnostic.span; });
+    EXPECT_TRUE(same) << "without the data also: " << diagnostic.message;
+  }
   return built;
 }
 

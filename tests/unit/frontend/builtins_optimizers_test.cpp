@@ -111,6 +111,17 @@ TEST(PreludeOptimizers, AveragesMayBeShortOrScheduled) {
   EXPECT_NEAR(tiny[1][2], -0.1, 1e-12);
 }
 
+// Squares that overflow: PyTorch's averages of them stay infinite, and the elements stand still.
+TEST(PreludeOptimizers, SquaresMayOverflow) {
+  for (const char* optimizer : {"Adam(lr = 0.1)", "AdamW(lr = 0.1, weight_decay = 0)", "NAdam()", "RMSprop()",
+                                "Adadelta()", "LAMB(weight_decay = 0)"}) {
+    SCOPED_TRACE(optimizer);
+    const auto history = updated(optimizer, start, {{1e160, 1e160, 1e160}, {1e160, 1e160, 1e160}, {1, 1, 1}});
+    ASSERT_EQ(history.size(), 3u);
+    EXPECT_EQ(history[2], start);
+  }
+}
+
 TEST(PreludeOptimizers, OthersFollowPyTorch) {
   expect_updates("RMSprop(centered = true, momentum = 0.9)", [](double p, double g, Scalars& s, int) {
     s.v = 0.99 * s.v + 0.01 * g * g;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <vector>
 
@@ -49,6 +50,31 @@ TEST(DiagnosticGoldens, MatchTheirExpectations) {
       EXPECT_EQ(read(expectation), actual) << "NNC_BLESS=1 accepts the new text";
     }
   }
+}
+
+// What a diagnostic says and where, without the help that follows: its first line.
+std::set<std::string> first_lines(const std::string& rendered) {
+  std::set<std::string> lines;
+  std::istringstream text(rendered);
+  for (std::string line; std::getline(text, line);) {
+    if (line.find(": error[") != std::string::npos) lines.insert(line);
+  }
+  return lines;
+}
+
+// Where the data cannot be read, mistakes that need the data are not found; all that are found are mistakes.
+TEST(DiagnosticGoldens, WithoutTheDataNothingElseIsSaid) {
+  size_t found = 0, all = 0;
+  for (const fs::path& input : files_with(goldens / "diagnostics", ".nn")) {
+    SCOPED_TRACE(input.string());
+    if (input.stem().string().starts_with("imported_")) continue;
+    const std::set<std::string> known = first_lines(render_all_diagnostics(input.string()));
+    const std::set<std::string> unknown = first_lines(render_all_diagnostics(input.string(), DataTypes::unknown));
+    for (const std::string& line : unknown) EXPECT_TRUE(known.contains(line)) << line;
+    found += unknown.size();
+    all += known.size();
+  }
+  EXPECT_GT(2 * found, all) << "most mistakes show without the data";
 }
 
 TEST(DiagnosticGoldens, CoverEveryKind) {

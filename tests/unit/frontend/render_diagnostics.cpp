@@ -51,13 +51,16 @@ std::string render_syntax(const std::string& name, const std::string& text) {
 
 }  // namespace
 
-std::string render_all_diagnostics(const std::string& path) {
+std::string render_all_diagnostics(const std::string& path, DataTypes types) {
   std::stringstream text;
   text << std::ifstream(path, std::ios::binary).rdbuf();
   const fs::path file(path);
   bool built = false, overridden = false;
   std::vector<nnc::FieldType> fields;
-  for (const std::string& field : header(text.str(), "fields", built)) fields.push_back(parse_field(field));
+  for (const std::string& field : header(text.str(), "fields", built)) {
+    fields.push_back(parse_field(field));
+    fields.back().known = types == DataTypes::known;
+  }
   if (!built) return render_syntax(file.filename().string(), text.str());
   std::vector<nnc::Override> overrides;
   for (const std::string& set : header(text.str(), "set", overridden)) {

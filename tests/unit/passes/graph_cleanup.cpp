@@ -235,6 +235,21 @@ TEST(FixOrders, sums_products_with_one_vector_in_lanes) {
   EXPECT_EQ(order("[32,4]", "[1,32]", "i b, o i -> b o", target_avx512()), "chain");    // the sum runs across rows
   EXPECT_EQ(order("[4,32]", "[2,32]", "b i, o i -> b o", target_avx512()), "chain");    // two vectors
   EXPECT_EQ(order("[4,2,16]", "[2,16]", "b h i, h i -> b", target_avx512()), "chain");  // two sums
+  EXPECT_EQ(order("[32,32]", "[32]", "i i, i -> ", target_avx512()), "chain");          // a diagonal
+}
+
+// Else a batch of one row would cost every function a mirror of each weight.
+TEST(FixOrders, leaves_states_of_several_rows_in_their_panels) {
+  const auto order = [](int rows, int batch) {
+    Case test =
+        read_case(fmt::format("%x = input \"x\" : f32[{},32]\n%w = state \"w\" : f32[{},32] trained\nfwd:\n"
+                              "%z = contract \"b i, o i -> b o\" %x %w\noutput \"z\" %z",
+                              batch, rows));
+    return to_string(order_of(test.graph, test.graph.roots[0].node, target_avx512()));
+  };
+  EXPECT_EQ(order(8, 1), "chain");
+  EXPECT_EQ(order(1, 1), "lanes(16)");
+  EXPECT_EQ(order(1, 8), "lanes(16)");
 }
 
 TEST(FixOrders, sums_products_of_bf16_in_tiles_where_there_are_any) {

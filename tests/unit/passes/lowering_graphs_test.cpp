@@ -61,6 +61,10 @@ const GraphCase kCases[] = {
       fwd:
       %e = exp %x ; %z = contract "b i, o i -> b o" %e %w ; %y = max %z 0 ; %t = contract "b i, b j -> i j" %y %y
       output "y" %y ; output "t" %t)"},
+    {"products_along_a_diagonal", R"(%g = input "g" : f32[19,19] ; %v = input "v" : f32[19] ; %c = input "c" : f32[]
+      fwd:
+      %e = exp %g ; %d = contract "i i, i -> i" %e %v ; %s = contract "i i, i -> " %e %v ; %t = contract ", i i -> i" %c %e
+      output "d" %d ; output "s" %s ; output "t" %t)"},
     {"products_in_a_chain_across_rows", R"(%x = input "x" : f32[13,9] ; %w = input "w" : f32[13,13]
       fwd:
       %e = exp %w ; output "e" %e ; %z = contract "b i, i o -> b o" %e %x ; %y = contract "i b, i o -> b o" %e %z ; output "y" %y)"},

@@ -152,6 +152,18 @@ TEST(Folds, GroupsStayTogether) {
   }
 }
 
+// With a search through all folds for every group this would take minutes.
+TEST(Folds, ManyGroupsAreDealtOutToManyFolds) {
+  constexpr int groups = 300000, folds = 100000;
+  std::vector<double> group(groups);
+  std::iota(group.begin(), group.end(), 0.0);
+  const Table table = table_of(std::vector<double>(groups, 0), group);
+  const Found found = split(call("kfold", {num(folds)}, {named("by", text("group"))}), table, FoldSpec{7, folds, 0});
+  EXPECT_EQ(found.errors, "");
+  EXPECT_EQ(found.rows.val.size(), 3u);
+  EXPECT_EQ(found.rows.train.size(), static_cast<size_t>(groups) - 3);
+}
+
 TEST(Folds, WrongRequestsAreErrors) {
   const Table table = table_of({0, 1, 0, 1}, {1, 1, 1, 1});
   EXPECT_EQ(split(call("random"), table, FoldSpec{6, 5, 0}).errors,
