@@ -188,6 +188,18 @@ void RegionLowering::lower_contract() {
   });
 }
 
+// Memory of the thread's own for the sums of a tile.
+BufferId RegionLowering::park(int64_t width, DType dtype) {
+  LoopBuffer memory;
+  memory.name = "parked";
+  memory.dtype = dtype;
+  memory.dims = {region_.tiling.rows, width};
+  bindings_.push_back({BufferBinding::scratch, 0});
+  used_.emplace_back(true, true);
+  scratch_bytes_ = (region_.tiling.rows * width * size_of(dtype) + 63) / 64 * 64;
+  return writer_.add_buffer(std::move(memory));
+}
+
 // A tile's sums are parked in the thread's own memory; what follows them is computed row by row between the steps of
 // the next tile's product, where its square roots, divisions and cache misses cost nothing.
 void RegionLowering::lower_deferred() {
@@ -195,14 +207,7 @@ void RegionLowering::lower_deferred() {
   const Grid::Axis& strips = region_.grid.axes.back();
   const int64_t width = tiling.vectors * writer_.lanes();
   const DType dtype = graph_[region_.anchor].type.dtype;
-  LoopBuffer memory;
-  memory.name = "parked";
-  memory.dtype = dtype;
-  memory.dims = {tiling.rows, width};
-  const BufferId parked = writer_.add_buffer(std::move(memory));
-  bindings_.push_back({BufferBinding::scratch, 0});
-  used_.emplace_back(true, true);
-  scratch_bytes_ = (tiling.rows * width * size_of(dtype) + 63) / 64 * 64;
+  const BufferId parked = park(width, dtype);
 
   struct Tile {
     Affine first;

@@ -54,13 +54,7 @@ void RegionLowering::lower_tiles() {
   NNC_CHECK(axes.back().axis == tiling.row_axis && (axes.size() == 2 || tiling.panels == 1),
             "region {} is not cut into tiles", region_.name);
   const int64_t width = tiling.vectors * writer_.lanes();
-  LoopBuffer memory;
-  memory.name = "parked";
-  memory.dims = {tiling.rows, width};
-  const BufferId parked = writer_.add_buffer(std::move(memory));
-  bindings_.push_back({BufferBinding::scratch, 0});
-  used_.emplace_back(true, true);
-  scratch_bytes_ = (tiling.rows * width * size_of(DType::f32) + 63) / 64 * 64;
+  const BufferId parked = park(width, DType::f32);
   for (const TileClass& tiles : tile_classes(axes.back().extent, axes.back().count)) {
     Indices point(2);
     std::vector<VarId> vars;

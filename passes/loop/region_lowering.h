@@ -104,6 +104,7 @@ class RegionLowering {
   void multiply_add(ValueId sum, const std::vector<AxisIndex>& index, ValueId valid = {});
   void multiply_add_unless_zero(ValueId sum, const std::vector<AxisIndex>& index);
   StorageId pairs_of(size_t operand) const;
+  BufferId park(int64_t width, DType dtype);
 
   // lower_tiles.cpp
   ValueId sum_in_blocks(const Indices& point);

@@ -70,6 +70,17 @@ void collect_wishes(const Graph& graph, std::vector<Wishes>& wishes) {
   }
 }
 
+// A diagonal is read by an index that occurs twice: lanes that ran along it would jump through two axes at once.
+bool runs_along_a_diagonal(const Node& contract, int64_t axis) {
+  const IndexMap& map = contract.as<ContractAttr>().map;
+  return std::any_of(map.operands.begin(), map.operands.end(), [&](const std::vector<IndexTerm>& terms) {
+    return std::count_if(terms.begin(), terms.end(), [&](const IndexTerm& term) {
+             return std::any_of(term.terms.begin(), term.terms.end(),
+                                [&](const auto& at) { return at.first == map.result[axis]; });
+           }) > 1;
+  });
+}
+
 }  // namespace
 
 Panels panels_of(int64_t extent, const Target& target) {
@@ -128,21 +139,6 @@ StateLayouts choose_layouts(const Program& program, const Target& target, bool p
   }
   return layouts;
 }
-
-namespace {
-
-// A diagonal is read by an index that occurs twice: lanes that ran along it would jump through two axes at once.
-bool runs_along_a_diagonal(const Node& contract, int64_t axis) {
-  const IndexMap& map = contract.as<ContractAttr>().map;
-  return std::any_of(map.operands.begin(), map.operands.end(), [&](const std::vector<IndexTerm>& terms) {
-    return std::count_if(terms.begin(), terms.end(), [&](const IndexTerm& term) {
-             return std::any_of(term.terms.begin(), term.terms.end(),
-                                [&](const auto& at) { return at.first == map.result[axis]; });
-           }) > 1;
-  });
-}
-
-}  // namespace
 
 std::vector<int64_t> lane_axes(const Graph& graph, const Program& program, const StateLayouts& layouts) {
   std::vector<int64_t> axes(graph.nodes.size());

@@ -105,17 +105,14 @@ std::vector<std::byte> train(const Compiled& compiled, const Way& way, uint64_t 
 
 std::vector<std::byte> train(const Program& program, const Way& way) { return train(compile_way(program, way), way); }
 
-class NativeBits : public ::testing::TestWithParam<const char*> {
+class NativeBits : public OnTarget {
  protected:
   void SetUp() override {
-    ASSERT_TRUE(parse_target(GetParam(), target));
-    const std::vector<Target> targets = detect_host().targets;
-    if (std::find(targets.begin(), targets.end(), target) == targets.end())
-      GTEST_SKIP() << "this machine cannot run it";
+    OnTarget::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
     program = model();
     ASSERT_FALSE(program.functions.empty());
   }
-  Target target;
   Program program;
 };
 

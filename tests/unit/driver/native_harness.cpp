@@ -78,6 +78,12 @@ Program program_of(const std::string& text, const std::vector<FieldType>& fields
   return program ? std::move(*program) : Program{};
 }
 
+void OnTarget::SetUp() {
+  ASSERT_TRUE(parse_target(GetParam(), target));
+  const std::vector<Target> targets = detect_host().targets;
+  if (std::find(targets.begin(), targets.end(), target) == targets.end()) GTEST_SKIP() << "this machine cannot run it";
+}
+
 Executable native(const LoopModule& module) {
   auto executable = compile(module);
   NNC_CHECK(executable.has_value(), "{}", executable.error());

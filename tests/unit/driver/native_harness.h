@@ -2,6 +2,8 @@
 // alignment allowed between guard bytes, arena and scratch hold NaNs before every call.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +21,13 @@ Program program_of(const std::string& text, const std::vector<FieldType>& fields
 // Both keep `lowered` alive or copy what they need. An error of compilation aborts.
 Executable native(const LoopModule& module);
 Executable interpreted(std::shared_ptr<const Lowered> lowered);
+
+// A test for each target by name, skipped where this machine cannot run it.
+class OnTarget : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override;
+  Target target;
+};
 
 class Runner {
  public:

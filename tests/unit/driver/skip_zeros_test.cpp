@@ -113,16 +113,7 @@ std::pair<int, int> count(const Lowered& lowered, int64_t rows, std::string_view
 
 const std::vector<InputZeros> kKnown = {{"y", {1, 0}, {1, 0}}, {"x", {0.5, 0}, {0.5, 0}}};
 
-class SkipZeros : public ::testing::TestWithParam<const char*> {
- protected:
-  void SetUp() override {
-    ASSERT_TRUE(parse_target(GetParam(), target));
-    const std::vector<Target> targets = detect_host().targets;
-    if (std::find(targets.begin(), targets.end(), target) == targets.end())
-      GTEST_SKIP() << "this machine cannot run it";
-  }
-  Target target;
-};
+class SkipZeros : public OnTarget {};
 
 TEST_P(SkipZeros, changes_no_bit_of_a_step) {
   for (const char* optimizer : {"Adam(lr = 1e-2)", "SGD(lr = 0.1)"}) {
