@@ -3,13 +3,15 @@
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/Module.h>
 
+#include <span>
+
 #include "codegen/emit.h"
 #include "ir/check.h"
 
 namespace nnc {
 namespace {
 
-void emit_block(KernelEmitter& e, const std::vector<LoopStmt>& block);
+void emit_block(KernelEmitter& e, std::span<const LoopStmt> block);
 
 llvm::BasicBlock* new_block(KernelEmitter& e, const char* name) {
   return llvm::BasicBlock::Create(e.b.getContext(), name, e.function);
@@ -162,6 +164,36 @@ void emit_when(KernelEmitter& e, const LoopStmt& stmt) {
   e.b.SetInsertPoint(after);
 }
 
+// Both sides in full, and then the others' instructions evenly between the operations of the first, so that a processor
+// which looks only so far ahead finds work on both sides, and neither fills its queues alone. Control flow (of masked
+// stores) leaves them one after the other.
+void emit_weave(KernelEmitter& e, const LoopStmt& stmt) {
+  llvm::BasicBlock* block = e.b.GetInsertBlock();
+  const auto emitted = [&](const auto& emit) {
+    llvm::Instruction* before = block->empty() ? nullptr : &block->back();
+    emit();
+    std::vector<llvm::Instruction*> instructions;
+    for (auto at = before == nullptr ? block->begin() : std::next(before->getIterator()); at != block->end(); ++at)
+      instructions.push_back(&*at);
+    return instructions;
+  };
+  const auto side = [&](size_t begin, size_t end) {
+    return emitted([&] { emit_block(e, std::span(stmt.body).subspan(begin, end - begin)); });
+  };
+  const std::vector<llvm::Instruction*> first = side(0, 1), others = side(1, stmt.body.size());
+  if (e.b.GetInsertBlock() != block) return;
+  std::vector<llvm::Instruction*> operations;
+  std::copy_if(first.begin(), first.end(), std::back_inserter(operations),
+               [](llvm::Instruction* instruction) { return llvm::isa<llvm::CallInst>(instruction); });
+  if (operations.empty()) return;
+  llvm::Instruction* last = nullptr;
+  for (size_t k = 0; k < others.size(); ++k) {
+    llvm::Instruction* operation = operations[k * operations.size() / others.size()];
+    others[k]->moveAfter(last != nullptr && operation->comesBefore(last) ? last : operation);
+    last = others[k];
+  }
+}
+
 void emit_stmt(KernelEmitter& e, const LoopStmt& stmt) {
   switch (stmt.kind) {
     case LoopStmt::define:
@@ -192,10 +224,13 @@ void emit_stmt(KernelEmitter& e, const LoopStmt& stmt) {
     case LoopStmt::when:
       emit_when(e, stmt);
       break;
+    case LoopStmt::weave:
+      emit_weave(e, stmt);
+      break;
   }
 }
 
-void emit_block(KernelEmitter& e, const std::vector<LoopStmt>& block) {
+void emit_block(KernelEmitter& e, std::span<const LoopStmt> block) {
   for (const LoopStmt& stmt : block) {
     set_location(e, stmt);
     emit_stmt(e, stmt);

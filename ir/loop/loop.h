@@ -122,6 +122,7 @@ struct LoopStmt {
     items,     // items (outer inner) in begin..end of count { body }
     unroll,    // [vars] { body }
     when,      // when operands[0] { body }: the body if the scalar bool is true
+    weave,     // weave { body }: the body; the instructions of its first statement stand between those of the others
   };
   Kind kind = define;
   Locations locations;
@@ -153,7 +154,8 @@ struct LoopStmt {
   // items: item number = outer * inner_count + inner; runs, ascending, those of the thread's share [lo, hi) whose inner
   // index lies in the inner variable's range.
   int64_t inner_count = 0;
-  std::vector<LoopStmt> body;  // loop, items, unroll, when
+  // weave: the first is a loop that is written out; the others touch nothing that it writes, nor the other way round.
+  std::vector<LoopStmt> body;  // loop, items, unroll, when, weave
 };
 
 // One function: void kernel(buffers…, i64 lo, i64 hi). lo and hi are item numbers of its grid.

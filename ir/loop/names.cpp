@@ -43,7 +43,7 @@ bool is_loop_keyword(std::string_view word) {
   static constexpr std::string_view words[] = {"for",   "items",  "store", "prefetch", "var", "load", "mask",
                                                "axis",  "step",   "in",    "inout",    "out", "over", "unroll",
                                                "inf",   "nan",    "site",  "below",    "of",  "buf",  "zero",
-                                               "valid", "kernel", "when",  "tiles"};
+                                               "valid", "kernel", "when",  "tiles",    "weave"};
   return std::find(std::begin(words), std::end(words), word) != std::end(words);
 }
 

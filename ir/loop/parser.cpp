@@ -253,11 +253,17 @@ bool LoopParser::when(LoopStmt& stmt, int depth) {
   return use(stmt.operands[0].value) && expect("{") && places(stmt.locations) && body(stmt.body, depth + 1);
 }
 
+bool LoopParser::weave(LoopStmt& stmt, int depth) {
+  stmt.kind = LoopStmt::weave;
+  return expect("{") && places(stmt.locations) && body(stmt.body, depth + 1);
+}
+
 bool LoopParser::statement(LoopStmt& stmt, int depth) {
   if (depth > kDeepest) return fail("nested too deeply");
   if (is("for") || is("items")) return counted(stmt, depth);
   if (is("[")) return unroll(stmt, depth);
   if (accept("when")) return when(stmt, depth);
+  if (accept("weave")) return weave(stmt, depth);
   if (accept("store")) return store(stmt, false) && places(stmt.locations);
   if (accept("prefetch")) return store(stmt, true) && places(stmt.locations);
   if (accept("tiles")) return tiles(stmt) && places(stmt.locations);

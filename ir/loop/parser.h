@@ -48,6 +48,7 @@ struct LoopParser {
   bool unroll(LoopStmt& stmt, int depth);
   bool counted(LoopStmt& stmt, int depth);
   bool when(LoopStmt& stmt, int depth);
+  bool weave(LoopStmt& stmt, int depth);
   bool definition(LoopStmt& stmt);
   bool operation(LoopStmt& stmt);
   bool load(LoopStmt& stmt);

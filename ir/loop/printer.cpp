@@ -166,7 +166,7 @@ std::string Printer::unrolled(const LoopStmt& stmt) const {
 
 bool has_body(const LoopStmt& stmt) {
   return stmt.kind == LoopStmt::loop || stmt.kind == LoopStmt::items || stmt.kind == LoopStmt::unroll ||
-         stmt.kind == LoopStmt::when;
+         stmt.kind == LoopStmt::when || stmt.kind == LoopStmt::weave;
 }
 
 void Printer::block(const LoopStmt& stmt, int depth) {
@@ -176,6 +176,8 @@ void Printer::block(const LoopStmt& stmt, int depth) {
     text += "items";
   } else if (stmt.kind == LoopStmt::when) {
     text += fmt::format("when {} ", stmt.operands.empty() ? "?" : operand(stmt.operands[0]));
+  } else if (stmt.kind == LoopStmt::weave) {
+    text += "weave ";
   } else {
     text += unrolled(stmt);
     if (stmt.body.size() == 1 && !has_body(stmt.body[0])) {

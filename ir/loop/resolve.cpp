@@ -206,6 +206,8 @@ void run_when(const Step& s, Machine& m) {
   if (*s.operands[0].in<uint8_t>(m) != 0) run_steps(s.body, m);
 }
 
+void run_body(const Step& s, Machine& m) { run_steps(s.body, m); }
+
 void Resolver::run_block(const LoopStmt& stmt, Step& step) {
   for (VarId id : stmt.vars) {
     step.vars.push_back(id.value);
@@ -213,7 +215,10 @@ void Resolver::run_block(const LoopStmt& stmt, Step& step) {
   }
   step.body = body(stmt.body);
   if (stmt.kind == LoopStmt::when) step.operands = {ref(stmt.operands[0].value)};
-  step.run = stmt.kind == LoopStmt::items ? run_items : stmt.kind == LoopStmt::when ? run_when : run_loop;
+  step.run = stmt.kind == LoopStmt::items   ? run_items
+             : stmt.kind == LoopStmt::when  ? run_when
+             : stmt.kind == LoopStmt::weave ? run_body
+                                            : run_loop;
 }
 
 Step Resolver::statement(const LoopStmt& stmt) {

@@ -17,7 +17,7 @@ std::string print(const LoopModule& module);
 std::string parse_kernel(std::string_view text, Kernel& kernel);
 
 // Every broken rule, one line each, naming the statement's value or buffer and the rule: "b: L2: index 1 reaches 65 of
-// 64". Rules L1 … L8 as documented in verifier.cpp.
+// 64". Rules L1 … L9 as documented in verifier.cpp.
 std::vector<std::string> verify(const Kernel& kernel);
 std::vector<std::string> verify(const LoopModule& module);
 

@@ -12,7 +12,8 @@
 //   L5  an `in` buffer is not stored to, an `out` buffer not loaded from; an `inout` element is loaded before it is
 //   stored. L6  buffers of one call do not overlap, unless both are only read (module). L7  a reduction says its order:
 //   fold and lanes take sum, prod, max and min, and never the whole of nothing. L8  threads do not occur: what is
-//   stored outside `items`, and so by every thread, is scratch (module).
+//   stored outside `items`, and so by every thread, is scratch (module). L9  what is woven is a loop that is written out
+//   and others beside it, without loops or branches, and neither side touches what the other writes.
 // And of a module: bindings lie inside their segments, at multiples of 64 bytes, one for each buffer, of fitting size.
 #include "ir/loop/verifier.h"
 
@@ -41,6 +42,8 @@ std::string LoopChecker::who(const LoopStmt& stmt) const {
       return kernel[stmt.access.buffer].name;
     case LoopStmt::when:
       return "when";
+    case LoopStmt::weave:
+      return "weave";
     default:
       return stmt.vars.empty() ? "block" : kernel[stmt.vars.back()].name;
   }
@@ -141,7 +144,7 @@ void Walk::define(const LoopStmt& stmt) {
 
 void Walk::statement(const LoopStmt& stmt) {
   if (stmt.kind == LoopStmt::loop || stmt.kind == LoopStmt::items || stmt.kind == LoopStmt::unroll ||
-      stmt.kind == LoopStmt::when) {
+      stmt.kind == LoopStmt::when || stmt.kind == LoopStmt::weave) {
     block(stmt);
     return;
   }
@@ -181,6 +184,7 @@ void Walk::when_header(const LoopStmt& stmt) {
 
 void Walk::block_header(const LoopStmt& stmt) {
   if (stmt.kind == LoopStmt::when) return when_header(stmt);
+  if (stmt.kind == LoopStmt::weave) return check_weave(*this, stmt);
   static constexpr std::string_view kinds[] = {"loop", "item", "unrolled"};
   const LoopVar::Kind wanted = stmt.kind == LoopStmt::loop    ? LoopVar::loop
                                : stmt.kind == LoopStmt::items ? LoopVar::item

@@ -42,6 +42,9 @@ void check_access(LoopChecker& checker, const LoopStmt& stmt);
 // verify_tiles.cpp: L0, L2, L3 and L5 of tiles.
 void check_tiles(LoopChecker& checker, const LoopStmt& stmt);
 
+// verify_weave.cpp: L9 of a weave.
+void check_weave(LoopChecker& checker, const LoopStmt& stmt);
+
 // Least and greatest value of an affine (both taken) by the ranges of its variables.
 struct Interval {
   __int128 low = 0, high = 0;

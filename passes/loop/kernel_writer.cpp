@@ -61,6 +61,13 @@ void KernelWriter::open_when(LoopOperand condition) {
   blocks_.push_back(std::move(block));
 }
 
+void KernelWriter::open_weave() {
+  Block block;
+  block.header.kind = LoopStmt::weave;
+  block.header.locations = locations_;
+  blocks_.push_back(std::move(block));
+}
+
 void KernelWriter::close() {
   gather_families(blocks_.back());
   LoopStmt stmt = std::move(blocks_.back().header);

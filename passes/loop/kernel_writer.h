@@ -32,6 +32,7 @@ class KernelWriter {
   void open_loop(VarId var, int64_t unroll = 1);
   void open_items(std::vector<VarId> vars, int64_t inner_count);
   void open_when(LoopOperand condition);
+  void open_weave();
   void close();
 
   // `patch` holds what the op needs besides operands (comparison, affine, …). The family of the new value follows from

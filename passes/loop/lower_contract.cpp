@@ -10,6 +10,8 @@ namespace nnc {
 namespace {
 
 constexpr int64_t kUnroll = 4;
+constexpr int64_t kWovenSteps = 6;  // of a product, with what follows the product before between them
+constexpr int kWeavingRegisters = 32;  // fewer hold the sums of a tile and nothing beside
 constexpr int64_t kNearBytes = int64_t{128} << 10;  // states of an update that are in a near cache anyway
 
 }  // namespace
@@ -161,19 +163,36 @@ ValueId RegionLowering::product(const Indices& point, const Interleaved& interle
   }
   if (summed.empty()) {
     multiply_add(sum, index);
-  } else if (interleaved.pieces == 0) {
+  } else if (interleaved.rows == 0) {
     run({}, steps_of(summed.back()), kUnroll);
   } else {
-    const int64_t steps = steps_of(summed.back()), share = steps / interleaved.pieces;
-    const VarId piece = writer_.add_var(LoopVar::loop, "p", 0, interleaved.pieces);
-    writer_.open_loop(piece);
-    if (share > 0) run(Affine::of(piece, share), share, kUnroll);
-    interleaved.between(piece);
+    const int64_t steps = steps_of(summed.back());
+    const bool weaves = writer_.kernel().target.registers >= kWeavingRegisters && region_.tiling.zeros < 0;
+    const int64_t vectors = weaves && interleaved.rows * interleaved.vectors <= steps ? interleaved.vectors : 1;
+    const int64_t share = steps / (interleaved.rows * vectors);
+    const VarId row = writer_.add_var(LoopVar::loop, "p", 0, interleaved.rows);
+    writer_.open_loop(row);
+    Affine first = Affine::of(row, share * vectors);
+    VarId vector;
+    if (vectors > 1) {
+      vector = writer_.add_var(LoopVar::loop, "v", 0, vectors);
+      writer_.open_loop(vector);
+      first = first + Affine::of(vector, share);
+    }
+    const int64_t woven = weaves ? std::min(share, kWovenSteps) : 0;
+    if (share > woven) run(first, share - woven, kUnroll);
+    if (woven > 0) {
+      writer_.open_weave();
+      run(first + Affine::of(share - woven), woven, woven);
+    }
+    interleaved.between(row, vector);
+    if (woven > 0) writer_.close();
+    if (vector) writer_.close();
     writer_.close();
     // The last steps stay a loop: their loads, if they were written out, would leave the loop over tiles and be
     // spilled.
-    if (steps > share * interleaved.pieces)
-      run(Affine::of(share * interleaved.pieces), steps - share * interleaved.pieces, 1);
+    const int64_t done = share * interleaved.rows * vectors;
+    if (steps > done) run(Affine::of(done), steps - done, 1);
   }
   for (size_t k = 1; k < summed.size(); ++k) writer_.close();
   return sum;
@@ -214,17 +233,24 @@ void RegionLowering::lower_deferred() {
     int64_t rows = 0;
   };
   Indices at(2);
-  const auto in_park = [&](const Affine& row) {
+  Affine panel;
+  const auto in_park = [&](const Affine& row, VarId vector) {
     Access access;
     access.buffer = parked;
     access.indices = {{row, {}}, {Affine::of(0), {}}};
-    if (tiling.vectors > 1) access.indices[1].affine = Affine::of(vectors_var_, writer_.lanes());
+    if (tiling.vectors > 1) access.indices[1].affine = Affine::of(vector ? vector : vectors_var_, writer_.lanes());
     return access;
   };
-  const auto follow_up = [&](const Tile& tile, VarId row) {
+  // Where row `row` of a tile is: all of its vectors, or one.
+  const auto point_of = [&](const Tile& tile, VarId row, VarId vector) {
     Indices point = at;
     point[tiling.row_axis].affine = tile.first + Affine::of(row);
-    set(region_.anchor, point, writer_.load(in_park(Affine::of(row)), dtype, true));
+    if (vector) point[tiling.lane_axis].affine = panel + Affine::of(vector, writer_.lanes());
+    return point;
+  };
+  const auto follow_up = [&](const Tile& tile, VarId row, VarId vector) {
+    const Indices point = point_of(tile, row, vector);
+    set(region_.anchor, point, writer_.load(in_park(Affine::of(row), vector), dtype, true));
     compute_members(point, [&](const Indices&, const Body& body) { body(point); });
   };
   // The states that the tile's own update will touch, a tile from now.
@@ -232,9 +258,7 @@ void RegionLowering::lower_deferred() {
   for (const Region::Output& output : region_.outputs) {
     if (plan_[output.storage].kind == Storage::state) state_bytes += plan_[output.storage].bytes;
   }
-  const auto fetch = [&](const Tile& tile, VarId row) {
-    Indices point = at;
-    point[tiling.row_axis].affine = tile.first + Affine::of(row);
+  const auto fetch = [&](const Indices& point) {
     for (const Region::Output& output : region_.outputs) {
       const Storage& storage = plan_[output.storage];
       const auto physical = physical_indices(storage.layout, point, writer_.lanes(), writer_.range());
@@ -254,13 +278,13 @@ void RegionLowering::lower_deferred() {
     Interleaved interleaved;
     const bool fetches = state_bytes > kNearBytes && pending != nullptr && tile.rows >= pending->rows;
     if (pending != nullptr) {
-      interleaved = {pending->rows, [&](VarId piece) {
-                       if (fetches) fetch(tile, piece);
-                       follow_up(*pending, piece);
+      interleaved = {pending->rows, tiling.vectors, [&](VarId row, VarId vector) {
+                       if (fetches) fetch(point_of(tile, row, vector));
+                       follow_up(*pending, row, vector);
                      }};
     }
     const ValueId sum = product(point, interleaved);
-    writer_.store(in_park(row), {sum, 0});
+    writer_.store(in_park(row, {}), {sum, 0});
   };
   const auto strip = [&](const Affine& first, int64_t extent) {
     Tile pending;
@@ -281,14 +305,15 @@ void RegionLowering::lower_deferred() {
     }
     const VarId row = writer_.add_var(LoopVar::loop, "i", 0, pending.rows);
     writer_.open_loop(row);
-    follow_up(pending, row);
+    follow_up(pending, row, {});
     writer_.close();
   };
   for (const TileClass& lengths : tile_classes(strips.extent, strips.count)) {
     const VarId n = writer_.add_var(LoopVar::item, "n", 0, region_.grid.axes[0].count);
     const VarId s = writer_.add_var(LoopVar::item, "s", lengths.first, lengths.last);
     writer_.open_items({n, s}, strips.count);
-    at[tiling.lane_axis] = lanes_of_panel(Affine::of(n, width));
+    panel = Affine::of(n, width);
+    at[tiling.lane_axis] = lanes_of_panel(panel);
     strip(Affine::of(s, lengths.size) + Affine::of(lengths.offset), lengths.size);
     writer_.close();
   }

@@ -135,14 +135,14 @@ void RegionLowering::pack_columns(NodeId source, int64_t lanes, const Layout& li
   Indices at(2);
   // Where the square starts along the columns: in the panels of what lies there, or simply every so many elements.
   if (by_panel) {
-    const int64_t source_width = lies.physical.back();
-    at[columns].affine = Affine::of(loop("n", lies.physical.front()), source_width);
-    at[columns].affine = at[columns].affine + Affine::of(loop("c", source_width / size), size);
+    at[columns].affine = Affine::of(loop("n", lies.physical.front()), lies.physical.back());
   } else {
     at[columns].affine = Affine::of(item, size);
   }
   const Affine panel = by_panel ? Affine::of(item, width) : Affine::of(loop("p", region_.tiling.panels), width);
   const Affine block = panel + Affine::of(loop("j", region_.tiling.vectors), size);
+  // Squares side by side are read one after the other.
+  if (by_panel) at[columns].affine = at[columns].affine + Affine::of(loop("c", lies.physical.back() / size), size);
   Indices to = at;
   const VarId row = writer_.add_var(LoopVar::unroll, "e", 0, size);
   at[columns].lane = 1;

@@ -92,11 +92,12 @@ class RegionLowering {
   void lower_cumsum();
   std::vector<LoweredKernel> lower_scatter();
 
-  // lower_contract.cpp: the product at a point. `between`, if given, is called in a loop of `pieces` turns, each turn
-  // after its share of the products; it gets the turn.
+  // lower_contract.cpp: the product at a point. `between`, if given, is called in a loop of `rows` turns, or of `rows`
+  // times `vectors`, each turn after its share of the products or woven into it; it gets the row and the vector.
   struct Interleaved {
-    int64_t pieces = 0;
-    std::function<void(VarId)> between;
+    int64_t rows = 0;
+    int64_t vectors = 1;
+    std::function<void(VarId, VarId)> between;  // an invalid vector: all of the row
   };
   ValueId product(const Indices& point, const Interleaved& interleaved);
   ValueId sum_in_lanes(const Indices& point);

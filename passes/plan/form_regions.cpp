@@ -41,7 +41,8 @@ int64_t even_rows(int64_t extent) {
 void defer(Region& region, const Target& target) {
   Tiling& tiling = region.tiling;
   Grid::Axis& axis = region.grid.axes.back();
-  const int64_t accumulators = target.registers >= 32 ? 24 : 12;
+  // What is woven into the product needs some registers too.
+  const int64_t accumulators = target.registers >= 32 ? 20 : 12;
   const int64_t most = std::clamp<int64_t>(accumulators / tiling.vectors, 1, 12);
   tiling.deferred = true;
   tiling.rows = std::min(most, axis.extent);

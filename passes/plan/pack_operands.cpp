@@ -9,6 +9,8 @@ namespace nnc {
 namespace {
 
 constexpr int64_t kTilePairs = 16;
+constexpr int64_t kLongWalk = 64;    // steps of a sum whose lines, one a step, crowd a near cache
+constexpr int64_t kWalkedPanels = 3;  // as often is a column walked, at least, if a copy is to pay
 
 int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
@@ -65,6 +67,17 @@ Layout left_factor_rows(const Dims& dims, int64_t summed_axis, const Layout& lie
           {dims[other], (lines >= 4 && lines % 2 == 0 ? lines + 1 : lines) * line}};
 }
 
+// Whether the scalars of a tile lie a row apart from one step of the sum to the next, and are read so often that it
+// pays to turn rows into columns first: a walk over rows takes a line a step, which no prefetcher foresees.
+bool walks_rows(const Graph& graph, const std::vector<Role>& roles, const Region& region, NodeId operand,
+                int64_t summed_axis) {
+  const Node& value = graph[operand];
+  const bool lies_in_rows = value.op == Op::input || roles[operand.value] == Role::member;
+  return lies_in_rows && value.type.dtype == DType::f32 && summed_axis == 0 && region.tiling.row_axis >= 0 &&
+         graph[region.anchor].as<ContractAttr>().order.kind == Order::chain && value.type.dims[0] >= kLongWalk &&
+         region.tiling.panels >= kWalkedPanels;
+}
+
 }  // namespace
 
 bool multiplies_tiles(const Graph& graph, const std::vector<Role>& roles, const Region& region) {
@@ -117,6 +130,12 @@ std::optional<PackedForm> packed_form(const Plan& plan, const StateLayouts& home
     return form;
   }
   const Node& value = graph[form.value];
+  if (const int summed = summed_index(graph, contract); summed >= 0 && vector_axis < 0) {
+    form.lane_axis = axis_of(map, operand, summed);
+    if (!walks_rows(graph, roles, *region, form.value, form.lane_axis)) return std::nullopt;
+    form.layout = one_panel(form.type.dims, form.lane_axis, plan.target);
+    return form;
+  }
   if (vector_axis < 0 || value.op != Op::state || form.type.dtype != DType::f32) return std::nullopt;
   form.lane_axis = vector_axis;
   const StateLayouts::Entry& entry = homes.entries[value.as<StateAttr>().state.value];

@@ -102,6 +102,54 @@ TEST(Control, WhenAnyIsNotZero) {
   }
 }
 
+// The sums of a product, and what is computed beside them from other memory; where a mask makes it branch, it is not
+// woven but right all the same.
+std::string weaving_text(int lanes, int steps, bool masked) {
+  return fmt::format(R"({{
+  buf x : f32[24,6] in
+  buf w : f32[24,{two}] in
+  buf m : f32[4,{two}] inout
+  buf h : f32[6,{two}] out
+  items r in 0..2 of 2 {{
+    q = within {v}*r step 1 in 0..{valid} : boolx{v}
+    [i<3 j<2] var a[i,j] = splat 0 : f32x{v}
+    for p in 0..4 {{
+      weave {{
+        for k in 0..{steps} unroll {steps} {{
+          [j<2] b[j] = load w[{steps}*p + k, {v}*j] : f32x{v}
+          [i<3] e[i] = load x[{steps}*p + k, 3*r + i] : f32
+          [i<3 j<2] a[i,j] := fma e[i] b[j] a[i,j]
+        }}
+        n = load m[p, {v}*r]{mask} : f32x{v}
+        s = mul n n : f32x{v}
+        t = add s 1 : f32x{v}
+        u = sqrt t : f32x{v}
+        o = div n u : f32x{v}
+        store m[p, {v}*r] o{mask}
+      }}
+    }}
+    [i<3 j<2] store h[3*r + i, {v}*j] a[i,j]
+  }}
+}})",
+                     fmt::arg("two", 2 * lanes), fmt::arg("v", lanes), fmt::arg("steps", steps),
+                     fmt::arg("valid", 2 * lanes - 1), fmt::arg("mask", masked ? " mask q" : ""));
+}
+
+TEST(Control, WeavesTwoComputations) {
+  for (const Target& target : targets()) {
+    std::vector<Case> cases;
+    for (int steps : {1, 2, 6}) {
+      for (bool masked : {false, true}) {
+        cases.push_back({parse(weaving_text(target.lanes, steps, masked), target, 2),
+                         {random_elements(DType::f32, 24 * 6, -1, 1, 1),
+                          random_elements(DType::f32, 24 * 2 * target.lanes, -1, 1, 2),
+                          random_elements(DType::f32, 4 * 2 * target.lanes, -1, 1, 3)}});
+      }
+    }
+    for (int64_t threads : {1, 2}) expect_bit_equal(cases, threads);
+  }
+}
+
 // Two items statements cut one grid of 5 x 4: columns 0 … 2 add 1 to their cell, column 3 adds 100.
 TEST(Control, ItemsInTwoDimensions) {
   for (const Target& target : targets()) {

@@ -237,4 +237,33 @@ inline constexpr std::string_view kSkips = R"(kernel skips target=sse2 v=4 items
 }
 )";
 
+// A product with the update of what the one before left parked between its steps.
+inline constexpr std::string_view kWoven = R"(kernel woven target=avx512 v=16 items=2 {
+  buf x : f32[6,8] in
+  buf w : f32[6,32] in
+  buf parked : f32[2,32] inout
+  buf m : f32[2,32] inout
+  buf h : f32[8,32] out
+  items r in 0..2 of 2 {
+    [i<4 j<2] var a[i,j] = splat 0 : f32x16
+    for p in 0..2 {
+      weave {
+        for k in 0..3 unroll 3 {
+          [j<2] b[j] = load w[3*p + k, 16*j] : f32x16
+          [i<4] e[i] = load x[3*p + k, 4*r + i] : f32
+          [i<4 j<2] a[i,j] := fma e[i] b[j] a[i,j]
+        }
+        g = load parked[p, 16*r] : f32x16 !7
+        n = load m[p, 16*r] : f32x16
+        q = mul g 0.5 : f32x16
+        s = sqrt q : f32x16
+        t = fma 0.9 n s : f32x16
+        store m[p, 16*r] t
+      }
+    }
+    [i<4 j<2] store h[4*r + i, 16*j] a[i,j]
+  }
+}
+)";
+
 }  // namespace nnc

@@ -12,7 +12,7 @@
 namespace nnc {
 namespace {
 
-constexpr std::string_view kSamples[] = {kProduct, kAdam, kSoftmax, kGather, kOps, kPairs, kTiles, kSkips};
+constexpr std::string_view kSamples[] = {kProduct, kAdam, kSoftmax, kGather, kOps, kPairs, kTiles, kSkips, kWoven};
 
 TEST(LoopText, samples_are_fixed_points) {
   for (std::string_view text : kSamples) {
