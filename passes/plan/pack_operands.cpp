@@ -55,6 +55,13 @@ Layout one_panel(const Dims& dims, int64_t lane_axis, const Target& target) {
   return panel_layout(dims, lane_axis, (lines >= 4 && lines % 2 == 0 ? lines + 1 : lines) * line);
 }
 
+// One panel too, of whose rows a tile reads but a few: only pitches of whole KB bring them to the same sets.
+Layout columns_as_rows(const Dims& dims, int64_t lane_axis, const Target& target) {
+  constexpr int64_t kilobyte = 256;
+  const int64_t width = round_up(dims[lane_axis], target.lanes);
+  return panel_layout(dims, lane_axis, width % kilobyte == 0 ? width + target.lanes : width);
+}
+
 // Rows of a left factor in tiles: the summed axis innermost, of whole tiles and of whole panels of what is copied.
 Layout left_factor_rows(const Dims& dims, int64_t summed_axis, const Layout& lies) {
   constexpr int64_t line = 2 * kTilePairs;
@@ -133,7 +140,7 @@ std::optional<PackedForm> packed_form(const Plan& plan, const StateLayouts& home
   if (const int summed = summed_index(graph, contract); summed >= 0 && vector_axis < 0) {
     form.lane_axis = axis_of(map, operand, summed);
     if (!walks_rows(graph, roles, *region, form.value, form.lane_axis)) return std::nullopt;
-    form.layout = one_panel(form.type.dims, form.lane_axis, plan.target);
+    form.layout = columns_as_rows(form.type.dims, form.lane_axis, plan.target);
     return form;
   }
   if (vector_axis < 0 || value.op != Op::state || form.type.dtype != DType::f32) return std::nullopt;
