@@ -181,8 +181,9 @@ tl::expected<BoundEntry, RuntimeErrors> bind_entry(const Entry& entry, const Dat
   return bound;
 }
 
-void fill_batch(const BoundEntry& bound, std::span<const uint32_t> rows, size_t side) {
-  for (const BoundEntry::Feed& feed : bound.feeds) gather_rows(*feed.field, rows, bound.io[side][feed.io]);
+void fill_batch(const BoundEntry& bound, std::span<const uint32_t> rows, size_t side,
+                std::span<const uint32_t> following) {
+  for (const BoundEntry::Feed& feed : bound.feeds) gather_rows(*feed.field, rows, bound.io[side][feed.io], following);
 }
 
 }  // namespace nnc

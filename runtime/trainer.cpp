@@ -71,7 +71,8 @@ struct Trainer {
       const double rows = static_cast<double>(rows_before(group_end(step)) - rows_before(group_start(step)));
       set_scalar_state(session, ":share", static_cast<double>(bound.entry->batch) / rows);
     }
-    fill_batch(bound, rows_of(step), side);
+    const bool last = step + 1 == pass.lengths.steps();
+    fill_batch(bound, rows_of(step), side, last ? std::span<const uint32_t>() : rows_of(step + 1));
     run_entry(session, *bound.entry, bound.io[side].data());
     return bound;
   }

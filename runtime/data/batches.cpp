@@ -35,7 +35,8 @@ void epoch_order(std::span<const uint32_t> rows, const BatchStrategy& strategy, 
   shuffle(order, random);
 }
 
-void gather_rows(const DataField& field, std::span<const uint32_t> rows, void* into) {
+void gather_rows(const DataField& field, std::span<const uint32_t> rows, void* into,
+                 std::span<const uint32_t> following) {
   const auto bytes = static_cast<size_t>(field.row_bytes);
   const std::byte* from = field.values.data();
   auto* out = static_cast<std::byte*>(into);
@@ -54,12 +55,13 @@ void gather_rows(const DataField& field, std::span<const uint32_t> rows, void* i
     return;
   }
   // Rows lie anywhere in memory: ask for one a little before its turn.
-  constexpr size_t ahead = 4;
+  constexpr size_t ahead = 12;
   for (size_t i = 0; i < rows.size(); ++i) {
     if (i + ahead < rows.size()) __builtin_prefetch(from + rows[i + ahead] * bytes);
     std::memcpy(out, from + rows[i] * bytes, bytes);
     out += bytes;
   }
+  for (uint32_t row : following.first(std::min(ahead, following.size()))) __builtin_prefetch(from + row * bytes);
 }
 
 }  // namespace nnc

@@ -35,7 +35,9 @@ BatchLengths evaluation_lengths(int64_t rows, const BatchStrategy& strategy);
 void epoch_order(std::span<const uint32_t> rows, const BatchStrategy& strategy, uint64_t seed, uint64_t epoch,
                  std::vector<uint32_t>& order);
 
-// Copies these rows of the field, one behind the other.
-void gather_rows(const DataField& field, std::span<const uint32_t> rows, void* into);
+// Copies these rows of the field, one behind the other. Those of `following`, which are gathered next time, are asked
+// for: they come nearer meanwhile.
+void gather_rows(const DataField& field, std::span<const uint32_t> rows, void* into,
+                 std::span<const uint32_t> following = {});
 
 }  // namespace nnc
