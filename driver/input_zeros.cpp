@@ -6,11 +6,13 @@
 #include <random>
 #include <span>
 
+#include "passes/plan/form_regions.h"
+
 namespace nnc {
 namespace {
 
-constexpr size_t kGroup = 6;        // elements that a tile reads in one step of a sum
-constexpr int64_t kSamples = 1024;  // groups a field and direction: the share is known to some 1.5 %
+constexpr size_t kGroup = most_tile_rows;  // elements that a tile reads in one step of a sum
+constexpr int64_t kSamples = 1024;         // groups a field and direction: the share is known to some 1.5 %
 
 using Rows = std::array<uint32_t, kGroup>;
 

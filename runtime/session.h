@@ -69,8 +69,8 @@ struct BoundEntry {
 // shape.
 tl::expected<BoundEntry, RuntimeErrors> bind_entry(const Entry& entry, const Dataset& dataset);
 
-// Copies the rows (as many as the entry's batch) of each field into one of the two sides. `following`: those of the batch
-// after it.
+// Copies the rows (as many as the entry's batch) of each field into one of the two sides. `following`: those of the
+// batch after it.
 void fill_batch(const BoundEntry& bound, std::span<const uint32_t> rows, size_t side,
                 std::span<const uint32_t> following = {});
 

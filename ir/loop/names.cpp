@@ -40,9 +40,9 @@ std::vector<std::string> unique(const Table& table) {
 }  // namespace
 
 bool is_loop_keyword(std::string_view word) {
-  static constexpr std::string_view words[] = {"for",   "items",  "store", "prefetch", "var", "load", "mask",
-                                               "axis",  "step",   "in",    "inout",    "out", "over", "unroll",
-                                               "inf",   "nan",    "site",  "below",    "of",  "buf",  "zero",
+  static constexpr std::string_view words[] = {"for",   "items",  "store", "prefetch", "var",  "load", "mask",
+                                               "axis",  "step",   "in",    "inout",    "out",  "over", "unroll",
+                                               "inf",   "nan",    "site",  "below",    "of",   "buf",  "zero",
                                                "valid", "kernel", "when",  "tiles",    "weave"};
   return std::find(std::begin(words), std::end(words), word) != std::end(words);
 }

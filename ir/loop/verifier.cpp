@@ -12,8 +12,8 @@
 //   L5  an `in` buffer is not stored to, an `out` buffer not loaded from; an `inout` element is loaded before it is
 //   stored. L6  buffers of one call do not overlap, unless both are only read (module). L7  a reduction says its order:
 //   fold and lanes take sum, prod, max and min, and never the whole of nothing. L8  threads do not occur: what is
-//   stored outside `items`, and so by every thread, is scratch (module). L9  what is woven is a loop that is written out
-//   and others beside it, without loops or branches, and neither side touches what the other writes.
+//   stored outside `items`, and so by every thread, is scratch (module). L9  what is woven is a loop that is written
+//   out and others beside it, without loops or branches, and neither side touches what the other writes.
 // And of a module: bindings lie inside their segments, at multiples of 64 bytes, one for each buffer, of fitting size.
 #include "ir/loop/verifier.h"
 

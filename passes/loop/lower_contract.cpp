@@ -10,8 +10,8 @@ namespace nnc {
 namespace {
 
 constexpr int64_t kUnroll = 4;
-constexpr int64_t kWovenSteps = 6;  // of a product, with what follows the product before between them
-constexpr int kWeavingRegisters = 32;  // fewer hold the sums of a tile and nothing beside
+constexpr int64_t kWovenSteps = 6;                  // of a product, with what follows the product before between them
+constexpr int kWeavingRegisters = 32;               // fewer hold the sums of a tile and nothing beside
 constexpr int64_t kNearBytes = int64_t{128} << 10;  // states of an update that are in a near cache anyway
 
 }  // namespace
@@ -125,6 +125,36 @@ ValueId RegionLowering::sum_in_lanes(const Indices& point) {
   return writer_.define(LoopOp::lanes, node.type.dtype, false, {{sum, 0}}, patch).value;
 }
 
+// All steps of a sum, in as many shares as there are pieces to interleave: vectors of rows where the steps suffice for
+// that, else rows.
+void RegionLowering::interleave(int64_t steps, const Interleaved& pieces, const RunSteps& run) {
+  const bool weaves = writer_.kernel().target.registers >= kWeavingRegisters && region_.tiling.zeros < 0;
+  const int64_t vectors = weaves && pieces.rows * pieces.vectors <= steps ? pieces.vectors : 1;
+  const int64_t share = steps / (pieces.rows * vectors);
+  const VarId row = writer_.add_var(LoopVar::loop, "p", 0, pieces.rows);
+  writer_.open_loop(row);
+  Affine first = Affine::of(row, share * vectors);
+  VarId vector;
+  if (vectors > 1) {
+    vector = writer_.add_var(LoopVar::loop, "v", 0, vectors);
+    writer_.open_loop(vector);
+    first = first + Affine::of(vector, share);
+  }
+  const int64_t woven = weaves ? std::min(share, kWovenSteps) : 0;
+  if (share > woven) run(first, share - woven, kUnroll);
+  if (woven > 0) {
+    writer_.open_weave();
+    run(first + Affine::of(share - woven), woven, woven);
+  }
+  pieces.between(row, vector);
+  if (woven > 0) writer_.close();
+  if (vector) writer_.close();
+  writer_.close();
+  // The last steps stay a loop: their loads, if they were written out, would leave the loop over tiles and be spilled.
+  const int64_t done = share * pieces.rows * vectors;
+  if (steps > done) run(Affine::of(done), steps - done, 1);
+}
+
 // The accumulators of a tile, all summed.
 ValueId RegionLowering::product(const Indices& point, const Interleaved& interleaved) {
   const Node& node = graph_[region_.anchor];
@@ -146,8 +176,7 @@ ValueId RegionLowering::product(const Indices& point, const Interleaved& interle
   }
   const bool in_pairs = static_cast<bool>(pairs_of(0));
   const auto steps_of = [&](int k) { return in_pairs ? map.extents[k] / 2 : map.extents[k]; };
-  // Steps [first, first + count) of the innermost sum, `first` being an affine of open loops.
-  const auto run = [&](const Affine& first, int64_t count, int64_t copies) {
+  const RunSteps run = [&](const Affine& first, int64_t count, int64_t copies) {
     const int k = summed.back();
     const VarId var = writer_.add_var(LoopVar::loop, map.names[k], 0, count);
     writer_.open_loop(var, std::min(copies, count));
@@ -166,33 +195,7 @@ ValueId RegionLowering::product(const Indices& point, const Interleaved& interle
   } else if (interleaved.rows == 0) {
     run({}, steps_of(summed.back()), kUnroll);
   } else {
-    const int64_t steps = steps_of(summed.back());
-    const bool weaves = writer_.kernel().target.registers >= kWeavingRegisters && region_.tiling.zeros < 0;
-    const int64_t vectors = weaves && interleaved.rows * interleaved.vectors <= steps ? interleaved.vectors : 1;
-    const int64_t share = steps / (interleaved.rows * vectors);
-    const VarId row = writer_.add_var(LoopVar::loop, "p", 0, interleaved.rows);
-    writer_.open_loop(row);
-    Affine first = Affine::of(row, share * vectors);
-    VarId vector;
-    if (vectors > 1) {
-      vector = writer_.add_var(LoopVar::loop, "v", 0, vectors);
-      writer_.open_loop(vector);
-      first = first + Affine::of(vector, share);
-    }
-    const int64_t woven = weaves ? std::min(share, kWovenSteps) : 0;
-    if (share > woven) run(first, share - woven, kUnroll);
-    if (woven > 0) {
-      writer_.open_weave();
-      run(first + Affine::of(share - woven), woven, woven);
-    }
-    interleaved.between(row, vector);
-    if (woven > 0) writer_.close();
-    if (vector) writer_.close();
-    writer_.close();
-    // The last steps stay a loop: their loads, if they were written out, would leave the loop over tiles and be
-    // spilled.
-    const int64_t done = share * interleaved.rows * vectors;
-    if (steps > done) run(Affine::of(done), steps - done, 1);
+    interleave(steps_of(summed.back()), interleaved, run);
   }
   for (size_t k = 1; k < summed.size(); ++k) writer_.close();
   return sum;

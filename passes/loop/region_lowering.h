@@ -100,6 +100,9 @@ class RegionLowering {
     std::function<void(VarId, VarId)> between;  // an invalid vector: all of the row
   };
   ValueId product(const Indices& point, const Interleaved& interleaved);
+  // Emits steps [first, first + count) of the innermost sum, `copies` a turn; `first` is an affine of open loops.
+  using RunSteps = std::function<void(const Affine& first, int64_t count, int64_t copies)>;
+  void interleave(int64_t steps, const Interleaved& pieces, const RunSteps& run);
   ValueId sum_in_lanes(const Indices& point);
   std::vector<VarId> family_of(const Indices& point);
   void multiply_add(ValueId sum, const std::vector<AxisIndex>& index, ValueId valid = {});

@@ -27,14 +27,12 @@ bool reduces_rows(const Graph& graph, const Node& node) {
          reduce.axes == std::vector<int64_t>{graph.type(node.operands[0]).rank() - 1};
 }
 
-constexpr int64_t kTileRows = 6;
-
 // Rows of a tile of a map over a weight: as many as leave no rest, so that its loop is written once.
 int64_t even_rows(int64_t extent) {
   for (int64_t rows : {8, 7, 6, 5, 4}) {
     if (extent % rows == 0) return rows;
   }
-  return kTileRows;
+  return most_tile_rows;
 }
 
 // The item of a deferred product is a strip of tiles; all tiles of one size, and all strips, where that can be had.
@@ -62,7 +60,7 @@ void defer(Region& region, const Target& target) {
   }
 }
 
-// Items of a product in tiles: two tiles of rows at most, and a panel, unless values of whole rows follow.
+// Items of a product in tiles: two tiles of rows at most, and one panel.
 void cut_into_tiles(Region& region) {
   constexpr int64_t most = 32;
   Tiling& tiling = region.tiling;
@@ -293,15 +291,15 @@ void choose_tiling(Region& region, int64_t lane_axis, const Target& target) {
     lane_panels();
   } else if (rank == 2 && lane_axis == 0) {
     lane_panels();
-    tiles(tiling.row_axis, region.kind == Region::map ? even_rows(region.domain[tiling.row_axis]) : kTileRows);
+    tiles(tiling.row_axis, region.kind == Region::map ? even_rows(region.domain[tiling.row_axis]) : most_tile_rows);
   } else if (rank == 1 || rank == 2) {
-    tiles(0, kTileRows);
+    tiles(0, most_tile_rows);
   } else if (rank > 2) {
     tiles(0, 1);
   }
   if (tiling.row_axis >= 0) {
     const int64_t extent = region.domain[tiling.row_axis];
-    int64_t count = (extent + kTileRows - 1) / kTileRows;
+    int64_t count = (extent + most_tile_rows - 1) / most_tile_rows;
     for (const Grid::Axis& axis : grid.axes) {
       if (axis.axis == tiling.row_axis) count = axis.count;
     }

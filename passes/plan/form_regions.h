@@ -14,6 +14,9 @@ namespace nnc {
 // Outputs and reads are filled by place_values.
 void form_regions(Plan& plan, const StateLayouts& layouts, const std::vector<Role>& roles, bool fuse);
 
+// Rows of a product's tile that is not deferred: with a panel of vectors they fill the registers with sums.
+inline constexpr int64_t most_tile_rows = 6;
+
 // Sets tiling and grid of a region from its domain: vectors along `lane_axis` (-1: none).
 void choose_tiling(Region& region, int64_t lane_axis, const Target& target);
 

@@ -9,7 +9,7 @@ namespace nnc {
 namespace {
 
 constexpr int64_t kTilePairs = 16;
-constexpr int64_t kLongWalk = 64;    // steps of a sum whose lines, one a step, crowd a near cache
+constexpr int64_t kLongWalk = 64;     // steps of a sum whose lines, one a step, crowd a near cache
 constexpr int64_t kWalkedPanels = 3;  // as often is a column walked, at least, if a copy is to pay
 
 int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }

@@ -1,6 +1,7 @@
 #include "passes/plan/plan_buffers.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace nnc {
 namespace {
@@ -18,6 +19,29 @@ void set_lifetimes(Plan& plan) {
   }
 }
 
+// Each in turn at the lowest offset where it meets nothing that is alive beside it. Returns the bytes needed.
+int64_t place(Plan& plan, const std::vector<StorageId>& order, bool share) {
+  int64_t needed = 0;
+  std::vector<StorageId> placed;  // ascending by offset
+  for (StorageId id : order) {
+    Storage& storage = plan[id];
+    int64_t offset = 0;
+    for (StorageId other_id : placed) {
+      const Storage& other = plan[other_id];
+      const bool meet = !share || (storage.first_phase <= other.last_phase && other.first_phase <= storage.last_phase);
+      if (!meet || other.offset + other.bytes <= offset) continue;
+      if (offset + storage.bytes <= other.offset) break;
+      offset = other.offset + other.bytes;
+    }
+    storage.offset = offset;
+    needed = std::max(needed, offset + storage.bytes);
+    const auto at = std::lower_bound(placed.begin(), placed.end(), offset,
+                                     [&](StorageId other, int64_t value) { return plan[other].offset < value; });
+    placed.insert(at, id);
+  }
+  return needed;
+}
+
 }  // namespace
 
 void plan_buffers(Plan& plan, bool share) {
@@ -31,25 +55,29 @@ void plan_buffers(Plan& plan, bool share) {
     for (int64_t phase = storage.first_phase; phase <= storage.last_phase; ++phase) alive[phase] += storage.bytes;
   }
   plan.live_bytes = alive.empty() ? 0 : *std::max_element(alive.begin(), alive.end());
-  std::stable_sort(arena.begin(), arena.end(), [&](StorageId a, StorageId b) { return plan[a].bytes > plan[b].bytes; });
-  plan.arena_bytes = 0;
-  std::vector<StorageId> placed;  // ascending by offset
-  for (StorageId id : arena) {
-    Storage& storage = plan[id];
-    int64_t offset = 0;
-    for (StorageId other_id : placed) {
-      const Storage& other = plan[other_id];
-      const bool meet = !share || (storage.first_phase <= other.last_phase && other.first_phase <= storage.last_phase);
-      if (!meet || other.offset + other.bytes <= offset) continue;
-      if (offset + storage.bytes <= other.offset) break;
-      offset = other.offset + other.bytes;
-    }
-    storage.offset = offset;
-    plan.arena_bytes = std::max(plan.arena_bytes, offset + storage.bytes);
-    const auto at = std::lower_bound(placed.begin(), placed.end(), offset,
-                                     [&](StorageId other, int64_t value) { return plan[other].offset < value; });
-    placed.insert(at, id);
+  // Large ones are hard to place, and so are those that live long. No order suits every plan: the best of some is
+  // taken.
+  const auto sorted = [&](const auto& weight) {
+    std::vector<StorageId> order = arena;
+    std::stable_sort(order.begin(), order.end(), [&](StorageId a, StorageId b) { return weight(a) > weight(b); });
+    return order;
+  };
+  const auto phases = [&](StorageId id) { return plan[id].last_phase - plan[id].first_phase + 1; };
+  const std::vector<StorageId> orders[] = {
+      sorted([&](StorageId id) { return plan[id].bytes; }),
+      sorted([&](StorageId id) { return plan[id].bytes * phases(id); }),
+      sorted([&](StorageId id) {
+        return std::pair{phases(id), plan[id].bytes};
+      }),
+  };
+  const std::vector<StorageId>* best = nullptr;
+  for (const std::vector<StorageId>& order : orders) {
+    const int64_t needed = place(plan, order, share);
+    if (best != nullptr && needed >= plan.arena_bytes) continue;
+    plan.arena_bytes = needed;
+    best = &order;
   }
+  place(plan, *best, share);
 }
 
 }  // namespace nnc
