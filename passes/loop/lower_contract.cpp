@@ -222,8 +222,8 @@ BufferId RegionLowering::park(int64_t width, DType dtype) {
   return writer_.add_buffer(std::move(memory));
 }
 
-// A tile's sums are parked in the thread's own memory; what follows them is computed row by row between the steps of
-// the next tile's product, where its square roots, divisions and cache misses cost nothing.
+// A tile's sums are parked in the thread's own memory; what follows them is computed piece by piece among the steps of
+// the next tile's product, where its square roots, divisions and cache misses cost little.
 void RegionLowering::lower_deferred() {
   const Tiling& tiling = region_.tiling;
   const Grid::Axis& strips = region_.grid.axes.back();

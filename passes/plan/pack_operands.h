@@ -23,6 +23,8 @@ struct PackedForm {
 // bf16 lie in pairs along the summed index.
 //   dx = contract dy w "b o, o i -> b i", w at home in panels along o    =>  a copy of w in panels along i
 //   y = contract cast(x, bf16) cast(w, bf16) "b i, o i -> b o"           =>  copies of x and w in pairs along i
+// An operand read a scalar at a time, and again for each panel, lies along the summed index:
+//   dw = contract dy x "b o, b i -> o i", many b and o                   =>  a copy of x with columns as rows, [i, b]
 // In tiles, the vector-side operand is in pairs along the summed index and the other one plain bf16 along it; both are
 // filled up with zeros to whole tiles of 16 pairs:
 //   %y = contract "b i, o i -> b o" %x %w order=tiles(32)  =>  x as bf16 [b, i], w as pairs [o/64, i/2, o%64]
