@@ -107,12 +107,14 @@ struct Compilation {
   bool profiled = false;
   std::string machine;  // as the cache's keys name it
   std::vector<CompiledPart> compiled;
+  std::vector<std::string> awaited_symbols;
   std::deque<PendingEntry> pending;
   std::unique_ptr<llvm::orc::LLJIT> jit;
   std::atomic<size_t> next{0};
   std::atomic<bool> stop{false};
   std::mutex mutex;
   std::condition_variable changed;
+  double link_ms = 0;                 // of awaited parts
   size_t done = 0, done_awaited = 0;  // parts compiled; by the mutex, as all below
   bool awaited_linked = false, all_linked = false;
   std::thread helper;
@@ -195,7 +197,15 @@ struct Compilation {
     if (llvm::Error error = llvm::orc::enableDebuggerSupport(*jit)) llvm::consumeError(std::move(error));
     std::unique_lock lock(mutex);
     changed.wait(lock, [&] { return done_awaited == cut.awaited; });
+    const auto start = Clock::now();
     std::string error = link(0, cut.awaited);
+    // One thread links at a time: a symbol that another thread's link only just resolved could be called before its code
+    // is there. So all that is awaited is ready before the rest may begin.
+    for (const std::string& symbol : awaited_symbols) {
+      if (!error.empty()) break;
+      if (auto address = jit->lookup(symbol); !address) error = llvm::toString(address.takeError());
+    }
+    link_ms = milliseconds_since(start);
     if (error.empty()) {
       awaited_linked = true;
       link_rest();
@@ -249,6 +259,7 @@ tl::expected<Executable, std::string> compile(std::shared_ptr<const LoopModule> 
     for (size_t entry : compilation->cut.parts[index].entries) {
       if (index < compilation->cut.awaited) {
         ready.push_back(entry);
+        compilation->awaited_symbols.push_back(symbol_of(module, module.entries[entry]));
       } else {
         PendingEntry& pending = compilation->pending.emplace_back();
         pending.compilation = compilation.get();
@@ -257,7 +268,6 @@ tl::expected<Executable, std::string> compile(std::shared_ptr<const LoopModule> 
     }
   }
   if (const std::string error = compilation->open(); !error.empty()) return tl::unexpected(error);
-  const auto start = Clock::now();
   size_t next_pending = 0;
   for (size_t index = 0; index < module.entries.size(); ++index) {
     const LoopEntry& entry = module.entries[index];
@@ -274,7 +284,7 @@ tl::expected<Executable, std::string> compile(std::shared_ptr<const LoopModule> 
     described.call = address->toPtr<nnc_entry>();
   }
   if (timings != nullptr) {
-    timings->link_ms += milliseconds_since(start);
+    timings->link_ms += compilation->link_ms;
     for (size_t index = 0; index < compilation->cut.awaited; ++index) {
       const CompiledPart& part = compilation->compiled[index];
       timings->emit_ms += part.emit_ms;
