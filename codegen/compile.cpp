@@ -97,6 +97,13 @@ struct PendingEntry {
   std::atomic<nnc_entry> code{nullptr};
 };
 
+// An entry whose code compile() waits for.
+struct AwaitedEntry {
+  size_t index = 0;  // in the module
+  std::string symbol;
+  nnc_entry code = nullptr;
+};
+
 // The parts of a module on their way to code, taken in order by whichever thread is free; each has its own LLVM
 // context. It lives as long as the code: Executable::code.
 struct Compilation {
@@ -107,7 +114,7 @@ struct Compilation {
   bool profiled = false;
   std::string machine;  // as the cache's keys name it
   std::vector<CompiledPart> compiled;
-  std::vector<std::string> awaited_symbols;
+  std::vector<AwaitedEntry> awaited;
   std::deque<PendingEntry> pending;
   std::unique_ptr<llvm::orc::LLJIT> jit;
   std::atomic<size_t> next{0};
@@ -201,9 +208,14 @@ struct Compilation {
     std::string error = link(0, cut.awaited);
     // One thread links at a time: a symbol that another thread's link only just resolved could be called before its code
     // is there. So all that is awaited is ready before the rest may begin.
-    for (const std::string& symbol : awaited_symbols) {
+    for (AwaitedEntry& entry : awaited) {
       if (!error.empty()) break;
-      if (auto address = jit->lookup(symbol); !address) error = llvm::toString(address.takeError());
+      auto address = jit->lookup(entry.symbol);
+      if (!address) {
+        error = llvm::toString(address.takeError());
+      } else {
+        entry.code = address->toPtr<nnc_entry>();
+      }
     }
     link_ms = milliseconds_since(start);
     if (error.empty()) {
@@ -254,12 +266,10 @@ tl::expected<Executable, std::string> compile(std::shared_ptr<const LoopModule> 
   executable.scratch_bytes = module.scratch_bytes;
   for (const StatePlacement& placement : module.placements)
     executable.states.push_back(describe_state(module, placement));
-  std::vector<size_t> ready;
   for (size_t index = 0; index < compilation->cut.parts.size(); ++index) {
     for (size_t entry : compilation->cut.parts[index].entries) {
       if (index < compilation->cut.awaited) {
-        ready.push_back(entry);
-        compilation->awaited_symbols.push_back(symbol_of(module, module.entries[entry]));
+        compilation->awaited.push_back({entry, symbol_of(module, module.entries[entry])});
       } else {
         PendingEntry& pending = compilation->pending.emplace_back();
         pending.compilation = compilation.get();
@@ -275,13 +285,13 @@ tl::expected<Executable, std::string> compile(std::shared_ptr<const LoopModule> 
     executable.entries.push_back(describe_entry(entry, call_pending));
     Entry& described = executable.entries.back();
     if (options.profile) described.calls = describe_calls(module, entry);
-    if (std::find(ready.begin(), ready.end(), index) == ready.end()) {
+    const auto awaited = std::find_if(compilation->awaited.begin(), compilation->awaited.end(),
+                                      [&](const AwaitedEntry& candidate) { return candidate.index == index; });
+    if (awaited == compilation->awaited.end()) {
       described.closure = &compilation->pending[next_pending++];
-      continue;
+    } else {
+      described.call = awaited->code;
     }
-    auto address = compilation->jit->lookup(symbol_of(module, entry));
-    if (!address) return tl::unexpected(llvm::toString(address.takeError()));
-    described.call = address->toPtr<nnc_entry>();
   }
   if (timings != nullptr) {
     timings->link_ms += compilation->link_ms;

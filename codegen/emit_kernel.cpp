@@ -3,7 +3,10 @@
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/Module.h>
 
+#include <algorithm>
+#include <iterator>
 #include <span>
+#include <vector>
 
 #include "codegen/emit.h"
 #include "ir/check.h"
@@ -166,21 +169,19 @@ void emit_when(KernelEmitter& e, const LoopStmt& stmt) {
 
 // Both sides in full, and then the others' instructions evenly between the operations of the first, so that a processor
 // which looks only so far ahead finds work on both sides, and neither fills its queues alone. Control flow (of masked
-// stores) leaves them one after the other.
+// stores) leaves them one after the other, and so does a product without fma, whose operations are not calls.
 void emit_weave(KernelEmitter& e, const LoopStmt& stmt) {
   llvm::BasicBlock* block = e.b.GetInsertBlock();
-  const auto emitted = [&](const auto& emit) {
+  const auto emitted = [&](std::span<const LoopStmt> side) {
     llvm::Instruction* before = block->empty() ? nullptr : &block->back();
-    emit();
+    emit_block(e, side);
     std::vector<llvm::Instruction*> instructions;
     for (auto at = before == nullptr ? block->begin() : std::next(before->getIterator()); at != block->end(); ++at)
       instructions.push_back(&*at);
     return instructions;
   };
-  const auto side = [&](size_t begin, size_t end) {
-    return emitted([&] { emit_block(e, std::span(stmt.body).subspan(begin, end - begin)); });
-  };
-  const std::vector<llvm::Instruction*> first = side(0, 1), others = side(1, stmt.body.size());
+  const std::span<const LoopStmt> body = stmt.body;
+  const std::vector<llvm::Instruction*> first = emitted(body.first(1)), others = emitted(body.subspan(1));
   if (e.b.GetInsertBlock() != block) return;
   std::vector<llvm::Instruction*> operations;
   std::copy_if(first.begin(), first.end(), std::back_inserter(operations),

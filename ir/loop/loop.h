@@ -122,7 +122,7 @@ struct LoopStmt {
     items,     // items (outer inner) in begin..end of count { body }
     unroll,    // [vars] { body }
     when,      // when operands[0] { body }: the body if the scalar bool is true
-    weave,     // weave { body }: the body; the instructions of its first statement stand between those of the others
+    weave,     // weave { body }: the body; its first statement's instructions and the others' take turns
   };
   Kind kind = define;
   Locations locations;

@@ -25,6 +25,10 @@ struct Touched {
     for (const LoopOperand& operand : stmt.operands) {
       if (operand.value) read.insert(operand.value);
     }
+    if (stmt.access.mask) read.insert(stmt.access.mask);
+    for (const Access::Index& index : stmt.access.indices) {
+      if (index.dynamic) read.insert(index.dynamic);
+    }
     if (stmt.kind == LoopStmt::assign) assigned.insert(stmt.value);
     if (stmt.kind == LoopStmt::load) loaded.insert(stmt.access.buffer);
     if (stmt.kind == LoopStmt::store) stored.insert(stmt.access.buffer);

@@ -11,7 +11,6 @@ namespace {
 
 constexpr int64_t kUnroll = 4;
 constexpr int64_t kWovenSteps = 6;                  // of a product, with what follows the product before between them
-constexpr int kWeavingRegisters = 32;               // fewer hold the sums of a tile and nothing beside
 constexpr int64_t kNearBytes = int64_t{128} << 10;  // states of an update that are in a near cache anyway
 
 }  // namespace
@@ -128,7 +127,7 @@ ValueId RegionLowering::sum_in_lanes(const Indices& point) {
 // All steps of a sum, in as many shares as there are pieces to interleave: vectors of rows where the steps suffice for
 // that, else rows.
 void RegionLowering::interleave(int64_t steps, const Interleaved& pieces, const RunSteps& run) {
-  const bool weaves = writer_.kernel().target.registers >= kWeavingRegisters && region_.tiling.zeros < 0;
+  const bool weaves = can_weave(plan_.target) && region_.tiling.zeros < 0;
   const int64_t vectors = weaves && pieces.rows * pieces.vectors <= steps ? pieces.vectors : 1;
   const int64_t share = steps / (pieces.rows * vectors);
   const VarId row = writer_.add_var(LoopVar::loop, "p", 0, pieces.rows);

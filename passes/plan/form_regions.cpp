@@ -40,7 +40,7 @@ void defer(Region& region, const Target& target) {
   Tiling& tiling = region.tiling;
   Grid::Axis& axis = region.grid.axes.back();
   // What is woven into the product needs some registers too.
-  const int64_t accumulators = target.registers >= 32 ? 20 : 12;
+  const int64_t accumulators = can_weave(target) ? 20 : 12;
   const int64_t most = std::clamp<int64_t>(accumulators / tiling.vectors, 1, 12);
   tiling.deferred = true;
   tiling.rows = std::min(most, axis.extent);

@@ -17,6 +17,9 @@ void form_regions(Plan& plan, const StateLayouts& layouts, const std::vector<Rol
 // Rows of a product's tile that is not deferred: with a panel of vectors they fill the registers with sums.
 inline constexpr int64_t most_tile_rows = 6;
 
+// Whether registers are left for what is woven into a deferred product: fewer hold the sums of a tile alone.
+inline bool can_weave(const Target& target) { return target.registers >= 32; }
+
 // Sets tiling and grid of a region from its domain: vectors along `lane_axis` (-1: none).
 void choose_tiling(Region& region, int64_t lane_axis, const Target& target);
 

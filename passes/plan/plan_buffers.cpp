@@ -66,9 +66,7 @@ void plan_buffers(Plan& plan, bool share) {
   const std::vector<StorageId> orders[] = {
       sorted([&](StorageId id) { return plan[id].bytes; }),
       sorted([&](StorageId id) { return plan[id].bytes * phases(id); }),
-      sorted([&](StorageId id) {
-        return std::pair{phases(id), plan[id].bytes};
-      }),
+      sorted([&](StorageId id) { return std::pair{phases(id), plan[id].bytes}; }),
   };
   const std::vector<StorageId>* best = nullptr;
   for (const std::vector<StorageId>& order : orders) {
