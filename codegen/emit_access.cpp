@@ -257,9 +257,10 @@ void emit_prefetch(KernelEmitter& e, const LoopStmt& stmt) {
   // The lines of a gather are not known to be worth fetching early.
   if (touches_lanes(e, access)) return;
   const Place place = resolve(e, access, false);
-  const int write = 1, keep_close = 3, data = 1;
+  const bool written = e.kernel[access.buffer].mode != LoopBuffer::in;
+  const unsigned write = written ? 1 : 0, closeness = written ? 3 : 2, data = 1;
   e.b.CreateIntrinsic(llvm::Intrinsic::prefetch, {place.pointer->getType()},
-                      {place.pointer, e.b.getInt32(write), e.b.getInt32(keep_close), e.b.getInt32(data)});
+                      {place.pointer, e.b.getInt32(write), e.b.getInt32(closeness), e.b.getInt32(data)});
 }
 
 }  // namespace nnc

@@ -1,17 +1,19 @@
 // What the passes know of the machine that code is made for.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace nnc {
 
 struct Target {
-  std::string name = "sse2";  // "amx", "avx512", "avx2", "sse2": shown in every form
-  int lanes = 4;              // f32 elements of a vector register
-  int registers = 16;         // vector registers
-  bool fma = false;           // without it `fma` is a multiply and an add, rounded twice
-  bool tiles = false;         // has AMX: products of bf16 in tiles of 16 rows by 64 bytes
+  std::string name = "sse2";                // "amx", "avx512", "avx2", "sse2": shown in every form
+  int lanes = 4;                            // f32 elements of a vector register
+  int registers = 16;                       // vector registers
+  bool fma = false;                         // without it `fma` is a multiply and an add, rounded twice
+  bool tiles = false;                       // has AMX: products of bf16 in tiles of 16 rows by 64 bytes
+  int64_t near_cache = int64_t{512} << 10;  // bytes of a core's own cache that the operands of a product may fill
 
   bool operator==(const Target&) const = default;
 };

@@ -116,7 +116,7 @@ struct LoopStmt {
     assign,    // value := op operands
     load,      // value = load access
     store,     // store access operands[0]
-    prefetch,  // for writing soon
+    prefetch,  // a line: of what is written, close and for writing soon; else into a near cache, for a while from now
     tiles,     // access := factors[0] times factors[1]
     loop,      // for var in begin..end unroll n { body }
     items,     // items (outer inner) in begin..end of count { body }

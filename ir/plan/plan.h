@@ -81,6 +81,9 @@ struct Tiling {
   // What follows a product is computed a tile late, between the steps of the next tile's product; an item of the grid
   // is then a strip of tiles.
   bool deferred = false;
+  // Of a product: its sum is taken in so many blocks, each by all tiles of a strip of rows before the next; an item of
+  // the grid is then a strip by a panel.
+  int64_t blocks = 1;
   // Of a product: the operand (0 or 1) whose zeros are skipped. A step of the sum whose scalars of that operand are all
   // zero in a tile adds nothing and is not computed; -1: every step is.
   int zeros = -1;

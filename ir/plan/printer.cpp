@@ -66,6 +66,7 @@ std::string region_line(const Plan& plan, const Names& names, RegionId id) {
   if (region.tiling.lane_axis >= 0) {
     line += fmt::format(" tile {}x{} lanes d{}", region.tiling.row_axis < 0 ? 1 : region.tiling.rows,
                         region.tiling.vectors * plan.target.lanes, region.tiling.lane_axis);
+    if (region.tiling.blocks > 1) line += fmt::format(" in {} blocks", region.tiling.blocks);
     if (region.tiling.zeros >= 0) line += fmt::format(" skips zeros of operand {}", region.tiling.zeros);
   }
   std::vector<std::string> axes, members, reads, writes;

@@ -10,6 +10,7 @@
 //   P9  every root and every assign is stored
 //   P10 bytes are those of the layout, inside the segment; the live set fits the arena
 //   P11 zeros are skipped of an operand that a product of f32 reads in scalars, each axis by one index
+//   P12 a sum in blocks is that of a product of matrices, whose items are a strip of rows by a panel
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -161,6 +162,8 @@ class Verifier {
     }
     if (region.tiling.zeros >= 0 && !reads_scalars(region))
       fail(name(id), "P11: operand {} is not read in scalars", region.tiling.zeros);
+    if (region.tiling.blocks != 1 && !takes_blocks(region))
+      fail(name(id), "P12: a sum in {} blocks", region.tiling.blocks);
     for (NodeId member : region.members) {
       const Dims& dims = plan_.graph.type(member).dims;
       if (dims == region.domain) continue;
@@ -176,6 +179,13 @@ class Verifier {
       return fail(name(id), "P5: stands in no phase");
     for (const Region::Read& read : region.reads) touches_[read.storage.value].push_back({id, false, read.item_local});
     for (const Region::Output& output : region.outputs) touches_[output.storage.value].push_back({id, true, false});
+  }
+
+  static bool takes_blocks(const Region& region) {
+    const std::vector<Grid::Axis>& axes = region.grid.axes;
+    return region.kind == Region::contract && region.tiling.blocks > 0 && !region.tiling.deferred &&
+           region.domain.size() == 2 && axes.size() == 2 && axes[0].axis == region.tiling.row_axis &&
+           axes[1].axis == region.tiling.lane_axis;
   }
 
   // Whether the product's operand `tiling.zeros` is one scalar a row of a tile.

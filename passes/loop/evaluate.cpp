@@ -222,10 +222,10 @@ BufferId RegionLowering::buffer(StorageId id, const Layout& layout) {
   return made;
 }
 
-LoopOperand RegionLowering::load(NodeId id, const Indices& at, ValueId mask) {
+// Where a stored value is best read at `at`; invalid if no layout of it allows that.
+StorageId RegionLowering::find_stored(NodeId id, const Indices& at) const {
   const Node& node = graph_[id];
   StorageId usable;
-  StateId state;
   for (const Region::Read& read : region_.reads) {
     const Storage& storage = plan_[read.storage];
     if (storage.packed && storage.type.dtype != DType::f32) continue;  // only a product of bf16 can read it
@@ -234,25 +234,22 @@ LoopOperand RegionLowering::load(NodeId id, const Indices& at, ValueId mask) {
                            : storage.value == id;
     if (!holds) continue;
     const auto physical = physical_indices(storage.layout, at, writer_.lanes(), writer_.range());
-    if (!physical) {
-      state = storage.held;
-      continue;
-    }
+    if (!physical) continue;
     const bool contiguous =
         physical->lane_axis < 0 ||
         (physical->lane_step == 1 && physical->lane_axis + 1 == static_cast<int64_t>(storage.layout.factors.size()));
-    if (!usable || (contiguous && storage.kind != Storage::state)) usable = read.storage;
-    if (contiguous) {
-      usable = read.storage;
-      break;
-    }
+    if (contiguous) return read.storage;
+    if (!usable) usable = read.storage;
   }
-  if (!usable) {
-    NNC_CHECK(state, "region {} reads {} of {}, which is not stored", region_.name, id.value, graph_.name);
-    needs_.plain_mirror.insert(state);
-    return KernelWriter::literal(0);
-  }
-  return load_from(usable, plan_[usable].layout, node.type, at, mask);
+  return usable;
+}
+
+LoopOperand RegionLowering::load(NodeId id, const Indices& at, ValueId mask) {
+  const Node& node = graph_[id];
+  if (const StorageId stored = find_stored(id, at)) return load_from(stored, plan_[stored].layout, node.type, at, mask);
+  NNC_CHECK(node.op == Op::state, "region {} reads {} of {}, which is not stored", region_.name, id.value, graph_.name);
+  needs_.plain_mirror.insert(node.as<StateAttr>().state);
+  return KernelWriter::literal(0);
 }
 
 LoopOperand RegionLowering::load_from(StorageId id, const Layout& layout, const TensorType& type, const Indices& at,
@@ -286,6 +283,16 @@ LoopOperand RegionLowering::load_from(StorageId id, const Layout& layout, const 
   access.mask = mask;
   used_[access.buffer.value].first = true;
   return writer_.load(std::move(access), type.dtype, vector);
+}
+
+// Asks for the line of the first lane. Nothing happens where the layout has no such place, or behind its end.
+void RegionLowering::prefetch(StorageId id, const Indices& at) {
+  const auto physical = physical_indices(plan_[id].layout, at, writer_.lanes(), writer_.range());
+  if (!physical) return;
+  Access access;
+  access.buffer = buffer(id, plan_[id].layout);
+  for (const AxisIndex& index : physical->indices) access.indices.push_back({index.affine, index.dynamic});
+  writer_.prefetch(std::move(access));
 }
 
 void RegionLowering::store(StorageId id, const Indices& at, LoopOperand value) {

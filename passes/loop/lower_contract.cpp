@@ -10,8 +10,7 @@ namespace nnc {
 namespace {
 
 constexpr int64_t kUnroll = 4;
-constexpr int64_t kWovenSteps = 6;                  // of a product, with what follows the product before between them
-constexpr int64_t kNearBytes = int64_t{128} << 10;  // states of an update that are in a near cache anyway
+constexpr int64_t kWovenSteps = 6;  // of a product, with what follows the product before between them
 
 }  // namespace
 
@@ -126,7 +125,8 @@ ValueId RegionLowering::sum_in_lanes(const Indices& point) {
 
 // All steps of a sum, in as many shares as there are pieces to interleave: vectors of rows where the steps suffice for
 // that, else rows.
-void RegionLowering::interleave(int64_t steps, const Interleaved& pieces, const RunSteps& run) {
+void RegionLowering::interleave(Sum& sum, const Interleaved& pieces) {
+  const int64_t steps = steps_of(sum.summed.back());
   const bool weaves = can_weave(plan_.target) && region_.tiling.zeros < 0;
   const int64_t vectors = weaves && pieces.rows * pieces.vectors <= steps ? pieces.vectors : 1;
   const int64_t share = steps / (pieces.rows * vectors);
@@ -140,10 +140,10 @@ void RegionLowering::interleave(int64_t steps, const Interleaved& pieces, const 
     first = first + Affine::of(vector, share);
   }
   const int64_t woven = weaves ? std::min(share, kWovenSteps) : 0;
-  if (share > woven) run(first, share - woven, kUnroll);
+  if (share > woven) add_steps(sum, first, share - woven, kUnroll);
   if (woven > 0) {
     writer_.open_weave();
-    run(first + Affine::of(share - woven), woven, woven);
+    add_steps(sum, first + Affine::of(share - woven), woven, woven);
   }
   pieces.between(row, vector);
   if (woven > 0) writer_.close();
@@ -151,53 +151,65 @@ void RegionLowering::interleave(int64_t steps, const Interleaved& pieces, const 
   writer_.close();
   // The last steps stay a loop: their loads, if they were written out, would leave the loop over tiles and be spilled.
   const int64_t done = share * pieces.rows * vectors;
-  if (steps > done) run(Affine::of(done), steps - done, 1);
+  if (steps > done) add_steps(sum, Affine::of(done), steps - done, 1);
+}
+
+RegionLowering::Sum RegionLowering::sum_at(const Indices& point, LoopOperand initial) {
+  const Node& node = graph_[region_.anchor];
+  const IndexMap& map = node.as<ContractAttr>().map;
+  writer_.set_locations(node.locations);
+  Sum sum;
+  sum.value = writer_.define_var(node.type.dtype, region_.tiling.lane_axis >= 0, family_of(point), initial);
+  sum.index.resize(map.names.size());
+  for (size_t k = 0; k < map.names.size(); ++k) {
+    const auto in_result = std::find(map.result.begin(), map.result.end(), static_cast<int>(k));
+    if (in_result == map.result.end()) {
+      sum.summed.push_back(static_cast<int>(k));
+    } else {
+      sum.index[k] = point[in_result - map.result.begin()];
+    }
+  }
+  return sum;
+}
+
+int64_t RegionLowering::steps_of(int summed) const {
+  const int64_t extent = graph_[region_.anchor].as<ContractAttr>().map.extents[summed];
+  return pairs_of(0) ? extent / 2 : extent;
+}
+
+// Steps [first, first + count) of the innermost summed index, `copies` a turn.
+void RegionLowering::add_steps(Sum& sum, const Affine& first, int64_t count, int64_t copies) {
+  const int k = sum.summed.back();
+  const std::string& name = graph_[region_.anchor].as<ContractAttr>().map.names[k];
+  const VarId var = writer_.add_var(LoopVar::loop, name, 0, count);
+  writer_.open_loop(var, std::min(copies, count));
+  sum.index[k].affine = first + Affine::of(var);
+  region_.tiling.zeros >= 0 ? multiply_add_unless_zero(sum.value, sum.index) : multiply_add(sum.value, sum.index);
+  writer_.close();
 }
 
 // The accumulators of a tile, all summed.
 ValueId RegionLowering::product(const Indices& point, const Interleaved& interleaved) {
-  const Node& node = graph_[region_.anchor];
-  const auto& [map, order] = node.as<ContractAttr>();
+  const auto& [map, order] = graph_[region_.anchor].as<ContractAttr>();
   if (order.kind == Order::tiles) return sum_in_blocks(point);
   if (order.kind == Order::lanes) return sum_in_lanes(point);
-  writer_.set_locations(node.locations);
-  const ValueId sum =
-      writer_.define_var(node.type.dtype, region_.tiling.lane_axis >= 0, family_of(point), KernelWriter::literal(0));
-  std::vector<AxisIndex> index(map.names.size());
-  std::vector<int> summed;
-  for (size_t k = 0; k < map.names.size(); ++k) {
-    const auto in_result = std::find(map.result.begin(), map.result.end(), static_cast<int>(k));
-    if (in_result == map.result.end()) {
-      summed.push_back(static_cast<int>(k));
-    } else {
-      index[k] = point[in_result - map.result.begin()];
-    }
-  }
-  const bool in_pairs = static_cast<bool>(pairs_of(0));
-  const auto steps_of = [&](int k) { return in_pairs ? map.extents[k] / 2 : map.extents[k]; };
-  const RunSteps run = [&](const Affine& first, int64_t count, int64_t copies) {
-    const int k = summed.back();
-    const VarId var = writer_.add_var(LoopVar::loop, map.names[k], 0, count);
-    writer_.open_loop(var, std::min(copies, count));
-    index[k].affine = first + Affine::of(var);
-    region_.tiling.zeros >= 0 ? multiply_add_unless_zero(sum, index) : multiply_add(sum, index);
-    writer_.close();
-  };
+  Sum sum = sum_at(point, KernelWriter::literal(0));
+  const std::vector<int>& summed = sum.summed;
   for (int k : summed) {
     if (k == summed.back()) continue;
     const VarId var = writer_.add_var(LoopVar::loop, map.names[k], 0, steps_of(k));
     writer_.open_loop(var);
-    index[k].affine = Affine::of(var);
+    sum.index[k].affine = Affine::of(var);
   }
   if (summed.empty()) {
-    multiply_add(sum, index);
+    multiply_add(sum.value, sum.index);
   } else if (interleaved.rows == 0) {
-    run({}, steps_of(summed.back()), kUnroll);
+    add_steps(sum, {}, steps_of(summed.back()), kUnroll);
   } else {
-    interleave(steps_of(summed.back()), interleaved, run);
+    interleave(sum, interleaved);
   }
   for (size_t k = 1; k < summed.size(); ++k) writer_.close();
-  return sum;
+  return sum.value;
 }
 
 void RegionLowering::lower_contract() {
@@ -209,26 +221,37 @@ void RegionLowering::lower_contract() {
   });
 }
 
-// Memory of the thread's own for the sums of a tile.
-BufferId RegionLowering::park(int64_t width, DType dtype) {
+// Memory of the thread's own for the sums of `rows` rows of a panel.
+BufferId RegionLowering::park(int64_t rows) {
   LoopBuffer memory;
   memory.name = "parked";
-  memory.dtype = dtype;
-  memory.dims = {region_.tiling.rows, width};
+  memory.dtype = graph_[region_.anchor].type.dtype;
+  memory.dims = {rows, region_.tiling.vectors * writer_.lanes()};
+  scratch_bytes_ = (memory.dims[0] * memory.dims[1] * size_of(memory.dtype) + 63) / 64 * 64;
   bindings_.push_back({BufferBinding::scratch, 0});
   used_.emplace_back(true, true);
-  scratch_bytes_ = (region_.tiling.rows * width * size_of(dtype) + 63) / 64 * 64;
   return writer_.add_buffer(std::move(memory));
+}
+
+// The vectors of a parked row: all of them, or the one that `vector` numbers.
+Access RegionLowering::parked_at(BufferId parked, const Affine& row, VarId vector) const {
+  Access access;
+  access.buffer = parked;
+  access.indices = {{row, {}}, {Affine{}, {}}};
+  if (region_.tiling.vectors > 1)
+    access.indices[1].affine = Affine::of(vector ? vector : vectors_var_, writer_.lanes());
+  return access;
 }
 
 // A tile's sums are parked in the thread's own memory; what follows them is computed piece by piece among the steps of
 // the next tile's product, where its square roots, divisions and cache misses cost little.
 void RegionLowering::lower_deferred() {
   const Tiling& tiling = region_.tiling;
-  const Grid::Axis& strips = region_.grid.axes.back();
+  const bool strips_outside = region_.grid.axes[0].axis == tiling.row_axis;
+  const Grid::Axis& strips = region_.grid.axes[strips_outside ? 0 : 1];
   const int64_t width = tiling.vectors * writer_.lanes();
   const DType dtype = graph_[region_.anchor].type.dtype;
-  const BufferId parked = park(width, dtype);
+  const BufferId parked = park(tiling.rows);
 
   struct Tile {
     Affine first;
@@ -236,13 +259,6 @@ void RegionLowering::lower_deferred() {
   };
   Indices at(2);
   Affine panel;
-  const auto in_park = [&](const Affine& row, VarId vector) {
-    Access access;
-    access.buffer = parked;
-    access.indices = {{row, {}}, {Affine::of(0), {}}};
-    if (tiling.vectors > 1) access.indices[1].affine = Affine::of(vector ? vector : vectors_var_, writer_.lanes());
-    return access;
-  };
   // Where row `row` of a tile is: all of its vectors, or one.
   const auto point_of = [&](const Tile& tile, VarId row, VarId vector) {
     Indices point = at;
@@ -252,23 +268,17 @@ void RegionLowering::lower_deferred() {
   };
   const auto follow_up = [&](const Tile& tile, VarId row, VarId vector) {
     const Indices point = point_of(tile, row, vector);
-    set(region_.anchor, point, writer_.load(in_park(Affine::of(row), vector), dtype, true));
+    set(region_.anchor, point, writer_.load(parked_at(parked, Affine::of(row), vector), dtype, true));
     compute_members(point, [&](const Indices&, const Body& body) { body(point); });
   };
-  // The states that the tile's own update will touch, a tile from now.
+  // The states that the tile's own update will touch, a tile from now; few are in a near cache anyway.
   int64_t state_bytes = 0;
   for (const Region::Output& output : region_.outputs) {
     if (plan_[output.storage].kind == Storage::state) state_bytes += plan_[output.storage].bytes;
   }
   const auto fetch = [&](const Indices& point) {
     for (const Region::Output& output : region_.outputs) {
-      const Storage& storage = plan_[output.storage];
-      const auto physical = physical_indices(storage.layout, point, writer_.lanes(), writer_.range());
-      if (storage.kind != Storage::state || !physical) continue;
-      Access access;
-      access.buffer = buffer(output.storage, storage.layout);
-      for (const AxisIndex& index : physical->indices) access.indices.push_back({index.affine, index.dynamic});
-      writer_.prefetch(std::move(access));
+      if (plan_[output.storage].kind == Storage::state) prefetch(output.storage, point);
     }
   };
   const auto compute = [&](const Tile& tile, const Tile* pending) {
@@ -278,7 +288,7 @@ void RegionLowering::lower_deferred() {
     if (tile.rows > 1) row = Affine::of(writer_.add_var(LoopVar::unroll, "i", 0, tile.rows));
     point[tiling.row_axis].affine = tile.first + row;
     Interleaved interleaved;
-    const bool fetches = state_bytes > kNearBytes && pending != nullptr && tile.rows >= pending->rows;
+    const bool fetches = state_bytes > plan_.target.near_cache / 4 && pending != nullptr && tile.rows >= pending->rows;
     if (pending != nullptr) {
       interleaved = {pending->rows, tiling.vectors, [&](VarId row, VarId vector) {
                        if (fetches) fetch(point_of(tile, row, vector));
@@ -286,7 +296,7 @@ void RegionLowering::lower_deferred() {
                      }};
     }
     const ValueId sum = product(point, interleaved);
-    writer_.store(in_park(row, {}), {sum, 0});
+    writer_.store(parked_at(parked, row), {sum, 0});
   };
   const auto strip = [&](const Affine& first, int64_t extent) {
     Tile pending;
@@ -311,9 +321,9 @@ void RegionLowering::lower_deferred() {
     writer_.close();
   };
   for (const TileClass& lengths : tile_classes(strips.extent, strips.count)) {
-    const VarId n = writer_.add_var(LoopVar::item, "n", 0, region_.grid.axes[0].count);
+    const VarId n = writer_.add_var(LoopVar::item, "n", 0, tiling.panels);
     const VarId s = writer_.add_var(LoopVar::item, "s", lengths.first, lengths.last);
-    writer_.open_items({n, s}, strips.count);
+    strips_outside ? writer_.open_items({s, n}, tiling.panels) : writer_.open_items({n, s}, strips.count);
     panel = Affine::of(n, width);
     at[tiling.lane_axis] = lanes_of_panel(panel);
     strip(Affine::of(s, lengths.size) + Affine::of(lengths.offset), lengths.size);

@@ -60,6 +60,8 @@ std::vector<LoweredKernel> RegionLowering::run() {
     case Region::contract:
       if (multiplies_tiles(graph_, roles_, region_)) {
         lower_tiles();
+      } else if (region_.tiling.blocks > 1) {
+        lower_blocked();
       } else {
         region_.tiling.deferred ? lower_deferred() : lower_contract();
       }

@@ -54,7 +54,7 @@ void RegionLowering::lower_tiles() {
   NNC_CHECK(axes.back().axis == tiling.row_axis && (axes.size() == 2 || tiling.panels == 1),
             "region {} is not cut into tiles", region_.name);
   const int64_t width = tiling.vectors * writer_.lanes();
-  const BufferId parked = park(width, DType::f32);
+  const BufferId parked = park(tiling.rows);
   for (const TileClass& tiles : tile_classes(axes.back().extent, axes.back().count)) {
     Indices point(2);
     std::vector<VarId> vars;
@@ -68,11 +68,7 @@ void RegionLowering::lower_tiles() {
     writer_.open_loop(row);
     point[tiling.row_axis].affine = first + Affine::of(row);
     point[tiling.lane_axis] = lanes_of_panel(panel * width);
-    Access access;
-    access.buffer = parked;
-    access.indices = {{Affine::of(row), {}}, {Affine{}, {}}};
-    if (tiling.vectors > 1) access.indices[1].affine = Affine::of(vectors_var_, writer_.lanes());
-    set(region_.anchor, point, writer_.load(std::move(access), DType::f32, true));
+    set(region_.anchor, point, writer_.load(parked_at(parked, Affine::of(row)), DType::f32, true));
     compute_members(point, [&](const Indices&, const Body& body) { body(point); });
     writer_.close();
     writer_.close();

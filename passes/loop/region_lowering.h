@@ -60,6 +60,8 @@ class RegionLowering {
   LoopOperand compute_gather(NodeId node, const Indices& at, ValueId mask);
   LoopOperand compute_random(NodeId node, const Indices& at);
   LoopOperand load(NodeId node, const Indices& at, ValueId mask);
+  StorageId find_stored(NodeId node, const Indices& at) const;
+  void prefetch(StorageId storage, const Indices& at);
   LoopOperand load_from(StorageId storage, const Layout& layout, const TensorType& type, const Indices& at,
                         ValueId mask);
   void store(StorageId storage, const Indices& at, LoopOperand value);
@@ -84,6 +86,7 @@ class RegionLowering {
   // One a kind.
   void lower_map();
   void lower_contract();
+  void lower_blocked();
   void lower_deferred();
   void lower_tiles();
   void lower_pack();
@@ -100,15 +103,28 @@ class RegionLowering {
     std::function<void(VarId, VarId)> between;  // an invalid vector: all of the row
   };
   ValueId product(const Indices& point, const Interleaved& interleaved);
-  // Emits steps [first, first + count) of the innermost sum, `copies` a turn; `first` is an affine of open loops.
-  using RunSteps = std::function<void(const Affine& first, int64_t count, int64_t copies)>;
-  void interleave(int64_t steps, const Interleaved& pieces, const RunSteps& run);
+  // What a product adds up: the value of every index but the summed ones, and which those are.
+  struct Sum {
+    ValueId value;
+    std::vector<AxisIndex> index;
+    std::vector<int> summed;
+  };
+  Sum sum_at(const Indices& point, LoopOperand initial);
+  // Steps of one summed index.
+  int64_t steps_of(int summed) const;
+  void add_steps(Sum& sum, const Affine& first, int64_t count, int64_t copies);
+  void interleave(Sum& sum, const Interleaved& pieces);
   ValueId sum_in_lanes(const Indices& point);
   std::vector<VarId> family_of(const Indices& point);
   void multiply_add(ValueId sum, const std::vector<AxisIndex>& index, ValueId valid = {});
   void multiply_add_unless_zero(ValueId sum, const std::vector<AxisIndex>& index);
   StorageId pairs_of(size_t operand) const;
-  BufferId park(int64_t width, DType dtype);
+  BufferId park(int64_t rows);
+  Access parked_at(BufferId parked, const Affine& row, VarId vector = {}) const;
+
+  // lower_blocked.cpp
+  void add_block(Sum& sum, const Affine& block, int64_t steps, const Affine& tile, int64_t tiles);
+  void prefetch_vectors(const Sum& sum);
 
   // lower_tiles.cpp
   ValueId sum_in_blocks(const Indices& point);

@@ -12,7 +12,8 @@ namespace {
 constexpr size_t kMostMembers = 96;
 constexpr int64_t kShortestSum = 16;  // steps of a product that what follows the product before can hide behind
 constexpr int64_t kStripTiles = 16;   // tiles of a strip, about
-constexpr int64_t kShared = int64_t{64} << 10;  // bytes that every thread may read at little cost
+constexpr int64_t kShared = int64_t{64} << 10;        // bytes that every thread may read at little cost
+constexpr int64_t kFewestRows = 48, kMostRows = 192;  // of a strip of a product in blocks
 
 Dims without_last(Dims dims) {
   dims.pop_back();
@@ -35,29 +36,36 @@ int64_t even_rows(int64_t extent) {
   return most_tile_rows;
 }
 
-// The item of a deferred product is a strip of tiles; all tiles of one size, and all strips, where that can be had.
-void defer(Region& region, const Target& target) {
+// The item of a deferred product is a strip of tiles by a panel; all tiles of one size, and all strips, where that can
+// be had. `row_bytes`: of the other operand, which each panel reads anew.
+void defer(Region& region, int64_t row_bytes, const Target& target) {
   Tiling& tiling = region.tiling;
-  Grid::Axis& axis = region.grid.axes.back();
+  Grid::Axis strips = region.grid.axes.back();
   // What is woven into the product needs some registers too.
   const int64_t accumulators = can_weave(target) ? 20 : 12;
   const int64_t most = std::clamp<int64_t>(accumulators / tiling.vectors, 1, 12);
   tiling.deferred = true;
-  tiling.rows = std::min(most, axis.extent);
+  tiling.rows = std::min(most, strips.extent);
   for (int64_t rows = tiling.rows; 3 * rows >= 2 * most; --rows) {
-    if (axis.extent % rows == 0) {
+    if (strips.extent % rows == 0) {
       tiling.rows = rows;
       break;
     }
   }
-  const int64_t tiles = (axis.extent + tiling.rows - 1) / tiling.rows;
-  axis.count = std::max<int64_t>(1, (tiles + kStripTiles / 2) / kStripTiles);
-  for (int64_t count = (tiles + 23) / 24; count * 8 <= tiles; ++count) {
-    if (axis.extent % (count * tiling.rows) == 0 && 2 * tiles >= count * kStripTiles) {
-      axis.count = count;
+  const int64_t tiles = (strips.extent + tiling.rows - 1) / tiling.rows;
+  // Rows that no near cache holds are read once a strip, by all panels in turn, as many of them as it does hold.
+  const bool far = tiling.panels > 1 && strips.extent * row_bytes > target.near_cache;
+  const int64_t held = target.near_cache / 2 / (row_bytes * tiling.rows);
+  const int64_t wanted = far ? std::max(kStripTiles, held) : kStripTiles;
+  strips.count = std::max<int64_t>(1, (tiles + wanted / 2) / wanted);
+  for (int64_t count = (2 * tiles + 3 * wanted - 1) / (3 * wanted); count * wanted <= 2 * tiles; ++count) {
+    if (strips.extent % (count * tiling.rows) == 0) {
+      strips.count = count;
       break;
     }
   }
+  const Grid::Axis panels = region.grid.axes.front();
+  region.grid.axes = far ? std::vector{strips, panels} : std::vector{panels, strips};
 }
 
 // Items of a product in tiles: two tiles of rows at most, and one panel.
@@ -243,7 +251,29 @@ class RegionFormer {
     if (label.empty()) label = name_of(graph_[region.members.front()].op);
     region.name = label;
     if (multiplies_tiles(graph_, roles_, region)) return cut_into_tiles(region);
-    if (fuse_ && worth_deferring(region)) defer(region, plan_.target);
+    if (!fuse_) return;
+    if (worth_deferring(region)) {
+      defer(region, summed_steps(region) * size_of(graph_.type(graph_[region.anchor].operands[0]).dtype), plan_.target);
+    } else {
+      cut_sum(region);
+    }
+  }
+
+  // Of a large matrix that many rows are multiplied with, what a strip of rows and a panel of the matrix (and the next
+  // panel, on its way) hold of a block fits a near cache.
+  void cut_sum(Region& region) const {
+    Tiling& tiling = region.tiling;
+    if (region.kind != Region::contract || region.domain.size() != 2 || tiling.lane_axis != 1) return;
+    const ContractAttr& contract = graph_[region.anchor].as<ContractAttr>();
+    if (contract.map.names.size() != 3 || contract.order.kind != Order::chain) return;
+    const int64_t rows = region.domain[0], strips = (rows + kMostRows - 1) / kMostRows;
+    const int64_t element = size_of(graph_.type(graph_[region.anchor].operands[0]).dtype);
+    const int64_t columns = tiling.vectors * plan_.target.lanes, steps = summed_steps(region);
+    const int64_t near = plan_.target.near_cache, matrix = steps * element * region.domain[1];
+    const int64_t blocks = steps * element * ((rows + strips - 1) / strips + 2 * columns) / near;
+    if (rows < kFewestRows || blocks < 2 || matrix < 2 * near) return;
+    tiling.blocks = blocks;
+    region.grid.axes = {{0, rows, strips}, {1, tiling.panels, tiling.panels}};
   }
 
   // A sum long enough to hide square roots and divisions that follow it, in a region that no other follows row by row.

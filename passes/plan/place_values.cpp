@@ -57,6 +57,7 @@ class Placer {
     region_of_.resize(graph_.nodes.size());
     io_.resize(graph_.nodes.size());
     arena_.resize(graph_.nodes.size());
+    in_panels_.resize(graph_.nodes.size());
     facts_.resize(graph_.nodes.size());
   }
 
@@ -78,6 +79,8 @@ class Placer {
   struct Facts {
     bool crosses = false;     // read by another region
     bool elementwise = true;  // every reader reads its own element, with vectors along the writer's axis
+    bool in_panels = false;   // some reader sums over the rows of a panel
+    bool otherwise = false;   // some reader would not find its vectors in panels
     bool dense = false;       // read through a view
   };
 
@@ -94,12 +97,29 @@ class Placer {
               plan_.regions[r].tiling.lane_axis != writer.tiling.lane_axis) {
             facts.elementwise = false;
           }
+          const bool panels = reads_panels(plan_.regions[r], at, writer);
+          const std::vector<NodeId>& operands = graph_[member].operands;
+          const bool as_it_lies = std::find(operands.begin(), operands.end(), read) != operands.end();
+          facts.in_panels = facts.in_panels || (panels && as_it_lies && at != symbolic_point(2));
+          facts.otherwise = facts.otherwise || !panels;
         });
       }
     }
     for (size_t n = 0; n < graph_.nodes.size(); ++n) {
       if (is_view(graph_, NodeId(n))) facts_[graph_.nodes[n].operands[0].value].dense = true;
     }
+  }
+
+  // Whether reading a matrix at `at` takes whole panels of its writer: vectors along its columns, as many as there.
+  static bool reads_panels(const Region& reader, const Indices& at, const Region& writer) {
+    const int64_t lane_axis = reader.tiling.lane_axis;
+    if (at.size() != 2 || lane_axis < 0 || writer.tiling.lane_axis != 1 || writer.tiling.panels == 1 ||
+        reader.tiling.vectors != writer.tiling.vectors)
+      return false;
+    const VarId lane(static_cast<size_t>(lane_axis));
+    const auto& terms = at[0].affine.terms;
+    return at[1] == AxisIndex{Affine::of(lane)} &&
+           std::none_of(terms.begin(), terms.end(), [&](const auto& term) { return term.first == lane; });
   }
 
   void each_read(NodeId member, const Reached& reached) {
@@ -160,11 +180,24 @@ class Placer {
     storage.name = graph_[value].label;
     storage.type = graph_.type(value);
     const int64_t lane_axis = writer.tiling.lane_axis;
-    const bool panelled = facts.elementwise && !facts.dense && storage.type.rank() == 2 && lane_axis == 0;
-    storage.layout = panelled ? panel_layout(storage.type.dims, lane_axis, writer.tiling.vectors * plan_.target.lanes)
-                              : arena_layout(storage.type, facts.dense);
-    arena_[value.value] = add(std::move(storage));
-    plan_[region_of_[value.value]].outputs.push_back({value, arena_[value.value]});
+    const auto panels = [&] {
+      return panel_layout(storage.type.dims, lane_axis, writer.tiling.vectors * plan_.target.lanes);
+    };
+    const auto place = [&](Layout layout) {
+      storage.layout = std::move(layout);
+      const StorageId id = add(storage);
+      plan_[region_of_[value.value]].outputs.push_back({value, id});
+      return id;
+    };
+    const bool matrix = storage.type.rank() == 2 && !facts.dense;
+    const bool elementwise = facts.elementwise && lane_axis == 0;
+    const bool all_panels = matrix && (elementwise || (facts.in_panels && !facts.otherwise));
+    arena_[value.value] = place(all_panels ? panels() : arena_layout(storage.type, facts.dense));
+    if (matrix && !all_panels && facts.in_panels) {
+      // Where a panel outgrows the nearest cache, each tile fetches it anew: a second copy pays.
+      const int64_t panel = writer.tiling.vectors * plan_.target.lanes * size_of(storage.type.dtype);
+      if (storage.type.dims[0] * panel >= plan_.target.near_cache / 8) in_panels_[value.value] = place(panels());
+    }
     return arena_[value.value];
   }
 
@@ -225,7 +258,10 @@ class Placer {
           return;
         }
         NNC_CHECK(arena_[source.value], "a value that crosses regions has no buffer");
-        read(arena_[source.value], is_local(plan_[id], plan_[region_of_[source.value]], at));
+        const Region& writer = plan_[region_of_[source.value]];
+        const StorageId panels = in_panels_[source.value];
+        const bool in_panels = panels && at != symbolic_point(2) && reads_panels(plan_[id], at, writer);
+        read(in_panels ? panels : arena_[source.value], is_local(plan_[id], writer, at));
       });
     }
     for (const auto& [storage, local] : reads) plan_[id].reads.push_back({storage, local});
@@ -345,7 +381,7 @@ class Placer {
   std::map<std::pair<NodeId, size_t>, StorageId> packed_of_;  // by contract and operand
   std::vector<std::vector<StorageId>> state_storages_;
   std::vector<RegionId> region_of_;
-  std::vector<StorageId> io_, arena_;
+  std::vector<StorageId> io_, arena_, in_panels_;
   std::vector<Facts> facts_;
 };
 

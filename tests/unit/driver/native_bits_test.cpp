@@ -11,12 +11,12 @@
 namespace nnc::testing {
 namespace {
 
-constexpr int64_t kBatches[] = {24, 24, 24, 24, 7};  // of an epoch's steps, the last one ragged
-constexpr int64_t kFeatures = 19;
+constexpr int64_t kBatches[] = {50, 50, 50, 50, 7};  // of an epoch's steps, the last one ragged
+constexpr int64_t kFeatures = 61;
 
 constexpr const char* kModel = R"(
 model Bits {
-  input  x: [batch, 19]
+  input  x: [batch, 61]
   target y: i32<5>[batch]
   fc1 = Linear(37)
   fc2 = Linear(16)
@@ -29,13 +29,13 @@ model Bits {
 }
 train {
   optimizer = Adam(lr = 1e-2)
-  batch = mini(24)
+  batch = mini(50)
 }
 )";
 
 // Without the functions that no step calls.
 Program model() {
-  Program program = program_of(kModel, {{"x", {DType::f32, 0, {kFeatures}}}, {"y", {DType::i32, 5, {}}}}, {24, 7});
+  Program program = program_of(kModel, {{"x", {DType::f32, 0, {kFeatures}}}, {"y", {DType::i32, 5, {}}}}, {50, 7});
   std::erase_if(program.functions,
                 [](const Graph& graph) { return graph.name != "initialize" && graph.name != "step"; });
   return program;
@@ -152,6 +152,18 @@ TEST_P(NativeBits, are_those_of_the_interpreted_loops) {
   const std::vector<std::byte> expected = train(program, {target});
   EXPECT_TRUE(train(program, {target, {}, false, 1, true}) == expected);
   EXPECT_TRUE(train(program, {target, plan_passes(), true, 3, true}) == expected) << "plain and cut";
+}
+
+// What wide layers have of a real cache: sums in blocks, strips of rows before panels, values in rows and in panels.
+TEST_P(NativeBits, are_the_same_before_a_smaller_cache) {
+  for (const DType precision : {DType::f32, DType::bf16}) {
+    const std::vector<std::byte> expected = train(program, {target, {}, false, 1, false, precision});
+    Way small{target, {}, false, 1, false, precision};
+    small.target.near_cache = 4096;
+    EXPECT_TRUE(train(program, small) == expected) << name_of(precision);
+    small.threads = 3;
+    EXPECT_TRUE(train(program, small) == expected) << name_of(precision) << ", three threads";
+  }
 }
 
 TEST_P(NativeBits, in_bf16_are_those_of_the_interpreted_loops) {

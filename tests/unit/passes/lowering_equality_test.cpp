@@ -97,6 +97,22 @@ TEST_P(TrainingSteps, do_not_depend_on_the_shapes_of_tiles) {
   }
 }
 
+// Sums in blocks, strips of rows before panels, values that lie in rows and in panels: what wide layers and large
+// batches have, of small ones before a smaller cache.
+TEST_P(TrainingSteps, do_not_depend_on_what_fits_a_cache) {
+  for (const MlpShape& shape : {MlpShape{50, 97, 130, 64, 16, false}, MlpShape{200, 61, 83, 150, 34, true}}) {
+    SCOPED_TRACE(fmt::format("{} {} {} {} {}", shape.batch, shape.in, shape.hidden, shape.hidden2, shape.classes));
+    for (const DType precision : {DType::f32, DType::bf16}) {
+      Way plain = way(plan_passes()), small = way(), threaded = way({}, true, 3);
+      small.target.near_cache = threaded.target.near_cache = 4096;
+      plain.precision = small.precision = threaded.precision = precision;
+      const std::vector<std::byte> expected = train(shape, plain);
+      EXPECT_TRUE(train(shape, small) == expected) << name_of(precision);
+      EXPECT_TRUE(train(shape, threaded) == expected) << name_of(precision) << ", cut, three threads";
+    }
+  }
+}
+
 TEST_P(TrainingSteps, in_bf16_are_the_same_bits_by_every_way) {
   for (const MlpShape& shape : {MlpShape{18, 20, 34, 64, 16, false}, MlpShape{17, 48, 100, 22, 40, true}}) {
     SCOPED_TRACE(fmt::format("{} {} {} {} {}", shape.batch, shape.in, shape.hidden, shape.hidden2, shape.classes));

@@ -185,6 +185,45 @@ TEST(PlanStructure, weights_lie_in_panels_unless_layouts_are_off) {
   }
 }
 
+// Regions of a plan that have a property.
+template <class Property>
+int64_t count(const Lowered& lowered, const Property& property) {
+  const std::vector<Region>& regions = lowered.plans[0].regions;
+  return std::count_if(regions.begin(), regions.end(), property);
+}
+
+TEST(PlanStructure, what_outgrows_a_near_cache_is_cut) {
+  const auto in_blocks = [](const Region& region) { return region.tiling.blocks > 1; };
+  const auto by_strips = [](const Region& region) {
+    return region.tiling.deferred && region.grid.axes[0].axis == region.tiling.row_axis;
+  };
+  const Lowered mnist = lower(kMnist), wide = lower({128, 2048, 2048, 2048, 10, false});
+  EXPECT_EQ(count(mnist, in_blocks), 0);
+  EXPECT_EQ(count(mnist, by_strips), 0);
+  EXPECT_EQ(count(wide, in_blocks), 3) << "two layers and the gradient between them";
+  EXPECT_EQ(count(wide, by_strips), 2) << "the updates of two layers";
+  for (const Region& region : wide.plans[0].regions) {
+    if (in_blocks(region)) {
+      EXPECT_EQ(region.tiling.blocks, 4) << region.name;
+    }
+  }
+}
+
+TEST(PlanStructure, gradients_lie_in_panels_where_columns_are_summed) {
+  const auto panels = [](const Lowered& lowered) {
+    std::vector<Dims> physical;
+    for (const Storage& storage : lowered.plans[0].storages) {
+      if (storage.kind == Storage::arena && !storage.packed && storage.layout.factors.size() == 3)
+        physical.push_back(storage.layout.physical);
+    }
+    return physical;
+  };
+  EXPECT_EQ(panels(lower(kMnist)), (std::vector<Dims>{{8, 128, 64}})) << "of the first layer";
+  MlpShape many = kMnist;
+  many.batch = 500;
+  EXPECT_EQ(panels(lower(many)), (std::vector<Dims>{{4, 500, 64}, {8, 500, 64}})) << "of the second in rows as well";
+}
+
 // The pipeline's options.
 
 PipelineOptions small_options() {

@@ -230,6 +230,16 @@ TEST_F(PlanVerifier, a_grid_of_another_extent) {
   expect_broken("P8", region("z1").name);
 }
 
+TEST_F(PlanVerifier, a_sum_in_blocks_whose_items_hold_no_strip) {
+  region("z1").tiling.blocks = 2;
+  expect_broken("P12", region("z1").name);
+}
+
+TEST_F(PlanVerifier, a_sum_in_no_blocks) {
+  region("z1").tiling.blocks = 0;
+  expect_broken("P12", region("z1").name);
+}
+
 TEST_F(PlanVerifier, a_root_nobody_stores) {
   drop_outputs(region("ml"), "ce");
   expect_broken("P9", "\"ce\"");
