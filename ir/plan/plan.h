@@ -102,6 +102,9 @@ struct Region {
   Dims domain;
   Tiling tiling;
   Grid grid;
+  // Of a deferred product: the sum over the rows of the operand that it reads in vectors, taken beside the
+  // product. It and what follows from it (the bias beside the weight) stand at the row position.
+  NodeId column_sum;
   std::vector<NodeId> members;  // ascending; expressions inlined into several regions are not members
   struct Output {
     NodeId value;
@@ -116,6 +119,10 @@ struct Region {
   Locations locations;
   int64_t phase = -1;
 };
+
+// Whether `sum` may be the column sum of the region (see there): a reduction of rows, in the order in which the product
+// sums them.
+bool takes_column_sum(const Graph& graph, const Region& region, NodeId sum);
 
 struct Phase {
   std::vector<RegionId> regions;  // in order of execution

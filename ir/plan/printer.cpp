@@ -69,11 +69,12 @@ std::string region_line(const Plan& plan, const Names& names, RegionId id) {
     if (region.tiling.blocks > 1) line += fmt::format(" in {} blocks", region.tiling.blocks);
     if (region.tiling.zeros >= 0) line += fmt::format(" skips zeros of operand {}", region.tiling.zeros);
   }
+  if (region.column_sum) line += " beside " + names[region.column_sum.value];
   std::vector<std::string> axes, members, reads, writes;
   for (const Grid::Axis& axis : region.grid.axes)
     axes.push_back(fmt::format("d{}:{}/{}", axis.axis, axis.extent, axis.count));
   for (NodeId member : region.members) {
-    if (member != region.anchor) members.push_back(names[member.value]);
+    if (member != region.anchor && member != region.column_sum) members.push_back(names[member.value]);
   }
   for (const Region::Read& read : region.reads)
     reads.push_back(storage_name(plan, read.storage) + (read.item_local ? "*" : ""));

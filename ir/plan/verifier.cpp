@@ -5,12 +5,13 @@
 //   state's home updates its mirrors in the same region P4  arena storages share bytes only if their phases do not meet
 //   P5  regions of one phase that touch the same storage, one writing: one grid, and the read is item-local
 //   P6  old values of a state are read no later than the region that overwrites it
-//   P7  values of rows only where a region holds whole rows
+//   P7  values of rows only where a region holds whole rows, or beside a column sum
 //   P8  grids cut axes of the domain into at least one tile, at most one an element
 //   P9  every root and every assign is stored
 //   P10 bytes are those of the layout, inside the segment; the live set fits the arena
 //   P11 zeros are skipped of an operand that a product of f32 reads in scalars, each axis by one index
 //   P12 a sum in blocks is that of a product of matrices, whose items are a strip of rows by a panel
+//   P13 a column sum is that of an operand that a deferred product reads in vectors, in the product's order
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -164,6 +165,8 @@ class Verifier {
       fail(name(id), "P11: operand {} is not read in scalars", region.tiling.zeros);
     if (region.tiling.blocks != 1 && !takes_blocks(region))
       fail(name(id), "P12: a sum in {} blocks", region.tiling.blocks);
+    if (region.column_sum && !takes_column_sum(plan_.graph, region, region.column_sum))
+      fail(name(id), "P13: %{} beside %{}", region.column_sum.value, region.anchor.value);
     for (NodeId member : region.members) {
       const Dims& dims = plan_.graph.type(member).dims;
       if (dims == region.domain) continue;
@@ -172,7 +175,7 @@ class Verifier {
                                    [&](const Grid::Axis& axis) { return axis.axis == rank - 1 && axis.count > 1; });
       const bool holds =
           region.tiling.lane_axis == rank - 1 && !cut && (region.kind == Region::map || region.tiling.panels == 1);
-      if (!row || !holds)
+      if (!row || !(holds || region.column_sum))
         fail(name(id), "P7: %{} has another shape than the domain, whose rows are not held", member.value);
     }
     if (region.phase < 0 || region.phase >= static_cast<int64_t>(plan_.phases.size()))

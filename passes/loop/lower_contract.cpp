@@ -185,15 +185,53 @@ void RegionLowering::add_steps(Sum& sum, const Affine& first, int64_t count, int
   writer_.open_loop(var, std::min(copies, count));
   sum.index[k].affine = first + Affine::of(var);
   region_.tiling.zeros >= 0 ? multiply_add_unless_zero(sum.value, sum.index) : multiply_add(sum.value, sum.index);
+  if (sum.columns) {
+    const int lanes = graph_[region_.anchor].as<ContractAttr>().map.result[region_.tiling.lane_axis];
+    add_columns(sum.columns, sum.index[k], sum.index[lanes]);
+  }
   writer_.close();
 }
 
+ValueId RegionLowering::columns_at(const AxisIndex& lanes) {
+  const Node& node = graph_[region_.column_sum];
+  writer_.set_locations(node.locations);
+  return writer_.define_var(node.type.dtype, true, family_of({lanes}), KernelWriter::literal(0));
+}
+
+void RegionLowering::add_columns(ValueId columns, const AxisIndex& row, const AxisIndex& lanes) {
+  const Node& node = graph_[region_.column_sum];
+  const LoopOperand value = evaluate(node.operands[0], {row, lanes});
+  writer_.set_locations(node.locations);
+  writer_.assign(columns, LoopOp::add, {{columns, 0}, splat(value, node.type.dtype)});
+}
+
+// What follows from the column sums of a panel.
+void RegionLowering::compute_columns(ValueId columns, const AxisIndex& lanes) {
+  set(region_.column_sum, {lanes}, {columns, 0});
+  for (NodeId member : region_.members) {
+    if (at_row(plan_, region_, member)) evaluate(member, {lanes});
+  }
+  store_outputs(true, {lanes});
+}
+
+// The column sums of a panel by themselves.
+void RegionLowering::sum_columns(const AxisIndex& lanes) {
+  const ValueId columns = columns_at(lanes);
+  const int64_t rows = graph_.type(graph_[region_.column_sum].operands[0]).dims[0];
+  const VarId row = writer_.add_var(LoopVar::loop, "k", 0, rows);
+  writer_.open_loop(row, std::min(kUnroll, rows));
+  add_columns(columns, {Affine::of(row)}, lanes);
+  writer_.close();
+  compute_columns(columns, lanes);
+}
+
 // The accumulators of a tile, all summed.
-ValueId RegionLowering::product(const Indices& point, const Interleaved& interleaved) {
+ValueId RegionLowering::product(const Indices& point, const Interleaved& interleaved, ValueId columns) {
   const auto& [map, order] = graph_[region_.anchor].as<ContractAttr>();
   if (order.kind == Order::tiles) return sum_in_blocks(point);
   if (order.kind == Order::lanes) return sum_in_lanes(point);
   Sum sum = sum_at(point, KernelWriter::literal(0));
+  sum.columns = columns;
   const std::vector<int>& summed = sum.summed;
   for (int k : summed) {
     if (k == summed.back()) continue;
@@ -295,8 +333,13 @@ void RegionLowering::lower_deferred() {
                        follow_up(*pending, row, vector);
                      }};
     }
-    const ValueId sum = product(point, interleaved);
+    // The first tile of the only strip takes the column sums along.
+    const bool with_columns = pending == nullptr && region_.column_sum && strips.count == 1;
+    const AxisIndex& lanes = at[tiling.lane_axis];
+    const ValueId columns = with_columns ? columns_at(lanes) : ValueId();
+    const ValueId sum = product(point, interleaved, columns);
     writer_.store(parked_at(parked, row), {sum, 0});
+    if (with_columns) compute_columns(columns, lanes);
   };
   const auto strip = [&](const Affine& first, int64_t extent) {
     Tile pending;
@@ -326,6 +369,11 @@ void RegionLowering::lower_deferred() {
     strips_outside ? writer_.open_items({s, n}, tiling.panels) : writer_.open_items({n, s}, strips.count);
     panel = Affine::of(n, width);
     at[tiling.lane_axis] = lanes_of_panel(panel);
+    if (region_.column_sum && strips.count > 1 && lengths.first == 0) {
+      writer_.open_when(within({Affine::of(s)}, 0, 1));
+      sum_columns(at[tiling.lane_axis]);
+      writer_.close();
+    }
     strip(Affine::of(s, lengths.size) + Affine::of(lengths.offset), lengths.size);
     writer_.close();
   }

@@ -106,6 +106,7 @@ void RegionLowering::compute_members(const Indices& at, const std::function<void
   std::vector<NodeId> full;
   for (NodeId member : region_.members) {
     if (member == region_.anchor) continue;
+    if (region_.column_sum && at_row(plan_, region_, member)) continue;  // by compute_columns
     if (!at_row(plan_, region_, member)) {
       full.push_back(member);
     } else if (is_row_reduce(plan_, region_, member)) {
@@ -114,7 +115,7 @@ void RegionLowering::compute_members(const Indices& at, const std::function<void
       evaluate(member, row);
     }
   }
-  store_outputs(true, row);
+  if (!region_.column_sum) store_outputs(true, row);
   const bool stores_full = std::any_of(
       region_.outputs.begin(), region_.outputs.end(),
       [&](const Region::Output& output) { return !is_member(output.value) || !at_row(plan_, region_, output.value); });

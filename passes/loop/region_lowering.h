@@ -95,19 +95,21 @@ class RegionLowering {
   void lower_cumsum();
   std::vector<LoweredKernel> lower_scatter();
 
-  // lower_contract.cpp: the product at a point. `between`, if given, is called in a loop of `rows` turns, or of `rows`
-  // times `vectors`, each turn after its share of the products or woven into it; it gets the row and the vector.
+  // lower_contract.cpp: the product at a point, and what the region sums of columns. `between`, if given, is called in
+  // a loop of `rows` turns, or of `rows` times `vectors`, each turn after its share of the products or woven into it;
+  // it gets the row and the vector.
   struct Interleaved {
     int64_t rows = 0;
     int64_t vectors = 1;
     std::function<void(VarId, VarId)> between;  // an invalid vector: all of the row
   };
-  ValueId product(const Indices& point, const Interleaved& interleaved);
+  ValueId product(const Indices& point, const Interleaved& interleaved, ValueId columns = {});
   // What a product adds up: the value of every index but the summed ones, and which those are.
   struct Sum {
     ValueId value;
     std::vector<AxisIndex> index;
     std::vector<int> summed;
+    ValueId columns;  // Region::column_sum, if it is taken at once
   };
   Sum sum_at(const Indices& point, LoopOperand initial);
   // Steps of one summed index.
@@ -119,6 +121,10 @@ class RegionLowering {
   void multiply_add(ValueId sum, const std::vector<AxisIndex>& index, ValueId valid = {});
   void multiply_add_unless_zero(ValueId sum, const std::vector<AxisIndex>& index);
   StorageId pairs_of(size_t operand) const;
+  ValueId columns_at(const AxisIndex& lanes);
+  void add_columns(ValueId columns, const AxisIndex& row, const AxisIndex& lanes);
+  void compute_columns(ValueId columns, const AxisIndex& lanes);
+  void sum_columns(const AxisIndex& lanes);
   BufferId park(int64_t rows);
   Access parked_at(BufferId parked, const Affine& row, VarId vector = {}) const;
 

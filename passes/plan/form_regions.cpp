@@ -10,8 +10,9 @@ namespace nnc {
 namespace {
 
 constexpr size_t kMostMembers = 96;
-constexpr int64_t kShortestSum = 16;  // steps of a product that what follows the product before can hide behind
-constexpr int64_t kStripTiles = 16;   // tiles of a strip, about
+constexpr int64_t kFewElements = 256;  // of a map that is not worth a kernel of its own
+constexpr int64_t kShortestSum = 16;   // steps of a product that what follows the product before can hide behind
+constexpr int64_t kStripTiles = 16;    // tiles of a strip, about
 constexpr int64_t kShared = int64_t{64} << 10;        // bytes that every thread may read at little cost
 constexpr int64_t kFewestRows = 48, kMostRows = 192;  // of a strip of a product in blocks
 
@@ -113,6 +114,7 @@ class RegionFormer {
       std::sort(region.members.begin(), region.members.end());
       finish(region);
     }
+    if (fuse_) join_column_sums();
   }
 
  private:
@@ -191,7 +193,8 @@ class RegionFormer {
     Indices at;
   };
 
-  // Joins the last region that the node reads from, or (scalars) any later one: so data keeps flowing downwards.
+  // Joins the last region that the node reads from, or (scalars and little else) a later one over the same domain: so
+  // data keeps flowing downwards.
   bool joined(NodeId id) {
     if (!fuse_) return false;
     const Node& node = graph_[id];
@@ -206,9 +209,11 @@ class RegionFormer {
       if (!last || region > last) last = region;
     });
     if (last && fits(id, last, readings)) return add(id, last);
-    if (node.type.rank() == 0 && !reduce) {
+    if (node.type.elements() <= kFewElements && !reduce) {
       for (size_t r = plan_.regions.size(); r-- > (last ? last.value : 0);) {
-        if (plan_.regions[r].domain.empty() && fits(id, RegionId(r), readings)) return add(id, RegionId(r));
+        const Region& later = plan_.regions[r];
+        const bool alike = node.type.rank() == 0 || later.kind == Region::map;
+        if (alike && later.domain == node.type.dims && fits(id, RegionId(r), readings)) return add(id, RegionId(r));
       }
     }
     return false;
@@ -287,6 +292,50 @@ class RegionFormer {
       return op == Op::div || op == Op::sqrt || op == Op::rsqrt;
     });
     return slow && summed_steps(region) >= kShortestSum;
+  }
+
+  // A bias's gradient and update beside those of its weight: the product has the summed rows in registers.
+  void join_column_sums() {
+    for (size_t r = plan_.regions.size(); r-- > 0;) {
+      const Region& sums = plan_.regions[r];
+      if (sums.kind != Region::reduce) continue;
+      const auto product = std::find_if(plan_.regions.begin(), plan_.regions.end(), [&](const Region& region) {
+        return !region.column_sum && region.tiling.vectors == sums.tiling.vectors &&
+               region.members.size() + sums.members.size() <= kMostMembers &&
+               takes_column_sum(graph_, region, sums.anchor);
+      });
+      if (product == plan_.regions.end() || !may_move(RegionId(r), RegionId(product - plan_.regions.begin()))) continue;
+      product->column_sum = sums.anchor;
+      product->members.insert(product->members.end(), sums.members.begin(), sums.members.end());
+      std::sort(product->members.begin(), product->members.end());
+      merge_into(product->locations, sums.locations);
+      plan_.regions.erase(plan_.regions.begin() + static_cast<std::ptrdiff_t>(r));
+      for (RegionId& region : region_of_) {
+        if (region && region.value == r) region = RegionId(product - plan_.regions.begin());
+      }
+      for (RegionId& region : region_of_) {
+        if (region && region.value > r) --region.value;
+      }
+    }
+  }
+
+  // Whether data still flows downwards when what one region computes is computed by another.
+  bool may_move(RegionId from, RegionId to) const {
+    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+      const RegionId reader = region_of_[n];
+      if (!reader) continue;
+      const Node& node = graph_.nodes[n];
+      const int64_t rank = node.op == Op::reduce ? graph_.type(node.operands[0]).rank() : node.type.rank();
+      bool flows = true;
+      follow_operands(graph_, roles_, NodeId(n), symbolic_point(rank), [&](NodeId read, const Indices&) {
+        const RegionId writer = region_of_[read.value];
+        if (!writer || writer == reader) return;
+        if (reader == from) flows = flows && writer < to;
+        if (writer == from) flows = flows && reader > to;
+      });
+      if (!flows) return false;
+    }
+    return true;
   }
 
   Plan& plan_;

@@ -338,13 +338,14 @@ class Placer {
   // and none of its consumers reads the old value.
   bool may_write(RegionId writer, NodeId value, const std::vector<StorageId>& to) {
     const Region& region = plan_[writer];
-    if (graph_.type(value).dims != region.domain) return false;
+    const bool beside = region.column_sum && at_row(plan_, region, value);
+    if (graph_.type(value).dims != region.domain && !beside) return false;
     const StateId state = plan_.storages[to[0].value].held;
     bool own_element = true;
     for (NodeId member : region.members) {
       each_read(member, [&](NodeId source, const Indices& at) {
         if (graph_[source].op != Op::state || graph_[source].as<StateAttr>().state != state) return;
-        own_element = own_element && at == symbolic_point(static_cast<int64_t>(region.domain.size()));
+        own_element = own_element && at == symbolic_point(graph_.type(value).rank());
       });
     }
     if (!own_element || region.kind == Region::scatter || region.kind == Region::cumsum) return false;

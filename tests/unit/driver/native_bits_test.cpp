@@ -12,11 +12,11 @@ namespace nnc::testing {
 namespace {
 
 constexpr int64_t kBatches[] = {50, 50, 50, 50, 7};  // of an epoch's steps, the last one ragged
-constexpr int64_t kFeatures = 61;
+constexpr int64_t kFeatures = 130;
 
 constexpr const char* kModel = R"(
 model Bits {
-  input  x: [batch, 61]
+  input  x: [batch, 130]
   target y: i32<5>[batch]
   fc1 = Linear(37)
   fc2 = Linear(16)

@@ -240,6 +240,34 @@ TEST_F(PlanVerifier, a_sum_in_no_blocks) {
   expect_broken("P12", region("z1").name);
 }
 
+class ColumnSums : public PlanVerifier {
+ protected:
+  // Enough rows for updates to be deferred, and so for the bias to stand beside the weight.
+  void SetUp() override {
+    PipelineOptions options;
+    options.target = target_avx512();
+    const MlpShape many{20, 21, 130, 37, 10, false};
+    lowered_ = lower_program(mlp_program(many), options);
+    plan = lowered_.plans[0];
+    ASSERT_TRUE(verify(plan).empty()) << verify(plan)[0];
+    ASSERT_TRUE(writer("fc1.weight").column_sum);
+  }
+
+  Lowered lowered_;
+};
+
+TEST_F(ColumnSums, that_are_none) {
+  Region& update = writer("fc1.weight");
+  update.column_sum = node("z1");
+  expect_broken("P13", update.name);
+}
+
+TEST_F(ColumnSums, that_nobody_takes) {
+  Region& update = writer("fc1.weight");
+  update.column_sum = {};
+  expect_broken("P7", update.name);
+}
+
 TEST_F(PlanVerifier, a_root_nobody_stores) {
   drop_outputs(region("ml"), "ce");
   expect_broken("P9", "\"ce\"");
