@@ -7,11 +7,6 @@
 #include "passes/loop/region_lowering.h"
 
 namespace nnc {
-namespace {
-
-constexpr int64_t kUnroll = 4;
-
-}  // namespace
 
 // Asks for what the step reads in vectors: the line of each. An operand that is computed as it is read has none.
 void RegionLowering::prefetch_vectors(const Sum& sum) {
@@ -33,7 +28,8 @@ void RegionLowering::prefetch_vectors(const Sum& sum) {
 // The steps of one block for the tile with number `tile` of `tiles`. Its share of the block behind this one, or of the
 // next panel's first, is asked for meanwhile: they lie one behind the other.
 void RegionLowering::add_block(Sum& sum, const Affine& block, int64_t steps, const Affine& tile, int64_t tiles) {
-  const int64_t fetched = (steps + tiles - 1) / tiles, chunk = std::max(kUnroll, steps / fetched / kUnroll * kUnroll);
+  const int64_t fetched = (steps + tiles - 1) / tiles, copies = this->copies();
+  const int64_t chunk = std::max(copies, steps / fetched / copies * copies);
   const int64_t turns = std::min(fetched, steps / chunk);
   const Affine first = block * steps;
   if (turns > 0) {
@@ -41,7 +37,7 @@ void RegionLowering::add_block(Sum& sum, const Affine& block, int64_t steps, con
     writer_.open_loop(turn);
     sum.index[sum.summed.back()].affine = first + Affine::of(steps) + tile * turns + Affine::of(turn);
     prefetch_vectors(sum);
-    add_steps(sum, first + Affine::of(turn, chunk), chunk, kUnroll);
+    add_steps(sum, first + Affine::of(turn, chunk), chunk, copies);
     writer_.close();
   }
   const int64_t done = turns * chunk;

@@ -140,7 +140,7 @@ void RegionLowering::interleave(Sum& sum, const Interleaved& pieces) {
     first = first + Affine::of(vector, share);
   }
   const int64_t woven = weaves ? std::min(share, kWovenSteps) : 0;
-  if (share > woven) add_steps(sum, first, share - woven, kUnroll);
+  if (share > woven) add_steps(sum, first, share - woven, copies());
   if (woven > 0) {
     writer_.open_weave();
     add_steps(sum, first + Affine::of(share - woven), woven, woven);
@@ -176,6 +176,9 @@ int64_t RegionLowering::steps_of(int summed) const {
   const int64_t extent = graph_[region_.anchor].as<ContractAttr>().map.extents[summed];
   return pairs_of(0) ? extent / 2 : extent;
 }
+
+// Steps written out a turn: two of a tile of many sums hide the loop as well as four of a small one.
+int64_t RegionLowering::copies() const { return region_.tiling.rows * region_.tiling.vectors >= 16 ? 2 : kUnroll; }
 
 // Steps [first, first + count) of the innermost summed index, `copies` a turn.
 void RegionLowering::add_steps(Sum& sum, const Affine& first, int64_t count, int64_t copies) {
@@ -242,7 +245,7 @@ ValueId RegionLowering::product(const Indices& point, const Interleaved& interle
   if (summed.empty()) {
     multiply_add(sum.value, sum.index);
   } else if (interleaved.rows == 0) {
-    add_steps(sum, {}, steps_of(summed.back()), kUnroll);
+    add_steps(sum, {}, steps_of(summed.back()), copies());
   } else {
     interleave(sum, interleaved);
   }

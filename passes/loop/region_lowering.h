@@ -114,6 +114,7 @@ class RegionLowering {
   Sum sum_at(const Indices& point, LoopOperand initial);
   // Steps of one summed index.
   int64_t steps_of(int summed) const;
+  int64_t copies() const;
   void add_steps(Sum& sum, const Affine& first, int64_t count, int64_t copies);
   void interleave(Sum& sum, const Interleaved& pieces);
   ValueId sum_in_lanes(const Indices& point);

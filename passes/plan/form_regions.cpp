@@ -10,6 +10,7 @@ namespace nnc {
 namespace {
 
 constexpr size_t kMostMembers = 96;
+constexpr int64_t kFewRows = 32;       // that are cut into tiles of one height
 constexpr int64_t kFewElements = 256;  // of a map that is not worth a kernel of its own
 constexpr int64_t kShortestSum = 16;   // steps of a product that what follows the product before can hide behind
 constexpr int64_t kStripTiles = 16;    // tiles of a strip, about
@@ -29,12 +30,17 @@ bool reduces_rows(const Graph& graph, const Node& node) {
          reduce.axes == std::vector<int64_t>{graph.type(node.operands[0]).rank() - 1};
 }
 
-// Rows of a tile of a map over a weight: as many as leave no rest, so that its loop is written once.
-int64_t even_rows(int64_t extent) {
-  for (int64_t rows : {8, 7, 6, 5, 4}) {
+// Rows of a tile: as many as leave no rest, so that its loop is written once.
+int64_t even_rows(int64_t extent, int64_t most) {
+  for (int64_t rows = most; rows >= 4; --rows) {
     if (extent % rows == 0) return rows;
   }
   return most_tile_rows;
+}
+
+// Of many rows, tiles of two heights cost little code for each of them; of few it is half of what is compiled.
+int64_t tile_rows(int64_t extent) {
+  return extent <= kFewRows ? even_rows(extent, most_tile_rows) : most_tile_rows;
 }
 
 // The item of a deferred product is a strip of tiles by a panel; all tiles of one size, and all strips, where that can
@@ -370,15 +376,17 @@ void choose_tiling(Region& region, int64_t lane_axis, const Target& target) {
     lane_panels();
   } else if (rank == 2 && lane_axis == 0) {
     lane_panels();
-    tiles(tiling.row_axis, region.kind == Region::map ? even_rows(region.domain[tiling.row_axis]) : most_tile_rows);
+    const int64_t rows = region.domain[tiling.row_axis];
+    tiles(tiling.row_axis, region.kind == Region::map ? even_rows(rows, 8) : most_tile_rows);
   } else if (rank == 1 || rank == 2) {
-    tiles(0, most_tile_rows);
+    tiles(0, tile_rows(region.domain[0]));
   } else if (rank > 2) {
     tiles(0, 1);
   }
   if (tiling.row_axis >= 0) {
     const int64_t extent = region.domain[tiling.row_axis];
-    int64_t count = (extent + most_tile_rows - 1) / most_tile_rows;
+    const int64_t rows = tile_rows(extent);
+    int64_t count = (extent + rows - 1) / rows;
     for (const Grid::Axis& axis : grid.axes) {
       if (axis.axis == tiling.row_axis) count = axis.count;
     }
