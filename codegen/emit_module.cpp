@@ -44,9 +44,13 @@ DebugInfo describe_sources(llvm::DIBuilder& builder, const LoopModule& module) {
 
 ModuleParts cut_into_parts(const LoopModule& module, const std::vector<std::pair<std::string, int64_t>>& awaited,
                            const std::string& omitted) {
-  // About what the backend compiles in a few tens of milliseconds: enough to share out, too much to drown in fixed
-  // costs.
-  constexpr int64_t part_size = 1000;
+  // What the backend compiles in some tens of milliseconds: enough to share out, too much to drown in fixed costs. A
+  // part is taken by one of two threads, so there is an even number of about equal ones, unless all is small.
+  constexpr int64_t part_size = 1000, small = 200;
+  struct Share {
+    ModulePart part;
+    int64_t size = 0;
+  };
   enum class When : uint8_t { never, now, later };
   const When unless_awaited = awaited.empty() ? When::now : When::later;
   std::vector<When> entry_when(module.entries.size(), unless_awaited);
@@ -69,21 +73,35 @@ ModuleParts cut_into_parts(const LoopModule& module, const std::vector<std::pair
   }
   ModuleParts cut;
   for (const When when : {When::now, When::later}) {
-    int64_t size = part_size;
+    std::vector<std::pair<int64_t, size_t>> kernels;  // by size, the largest first
+    int64_t all = 0;
     for (size_t index = 0; index < module.kernels.size(); ++index) {
       if (kernel_when[index] != when) continue;
-      if (size >= part_size) {
-        cut.parts.emplace_back();
-        size = 0;
-      }
-      cut.parts.back().kernels.push_back(index);
-      size += size_of_block(module.kernels[index], module.kernels[index].body);
+      kernels.emplace_back(-size_of_block(module.kernels[index], module.kernels[index].body), index);
+      all -= kernels.back().first;
     }
-    ModulePart entries;
+    std::sort(kernels.begin(), kernels.end());
+    std::vector<Share> shares((all + part_size - 1) / part_size);
+    if (shares.size() % 2 != 0 && all > small) shares.emplace_back();
+    const auto lightest = [&] {
+      return std::min_element(shares.begin(), shares.end(),
+                              [](const Share& a, const Share& b) { return a.size < b.size; });
+    };
+    for (const auto& [size, kernel] : kernels) {
+      const auto share = lightest();
+      share->part.kernels.push_back(kernel);
+      share->size -= size;
+    }
     for (size_t index = 0; index < module.entries.size(); ++index) {
-      if (entry_when[index] == when) entries.entries.push_back(index);
+      if (entry_when[index] != when) continue;
+      if (shares.empty()) shares.emplace_back();
+      lightest()->part.entries.push_back(index);
     }
-    if (!entries.entries.empty()) cut.parts.push_back(std::move(entries));
+    std::stable_sort(shares.begin(), shares.end(), [](const Share& a, const Share& b) { return a.size > b.size; });
+    for (Share& share : shares) {
+      std::sort(share.part.kernels.begin(), share.part.kernels.end());
+      cut.parts.push_back(std::move(share.part));
+    }
     if (when == When::now) cut.awaited = cut.parts.size();
   }
   return cut;
