@@ -4,12 +4,12 @@
 
 #include "ir/check.h"
 #include "ir/ops/op.h"
+#include "passes/plan/join_column_sums.h"
 #include "passes/plan/pack_operands.h"
 
 namespace nnc {
 namespace {
 
-constexpr size_t kMostMembers = 96;
 constexpr int64_t kFewRows = 32;       // that are cut into tiles of one height
 constexpr int64_t kFewElements = 256;  // of a map that is not worth a kernel of its own
 constexpr int64_t kShortestSum = 16;   // steps of a product that what follows the product before can hide behind
@@ -120,7 +120,6 @@ class RegionFormer {
       std::sort(region.members.begin(), region.members.end());
       finish(region);
     }
-    if (fuse_) join_column_sums();
   }
 
  private:
@@ -234,7 +233,7 @@ class RegionFormer {
   bool fits(NodeId id, RegionId into, const std::vector<Reading>& readings) const {
     const Region& region = plan_[into];
     const Node& node = graph_[id];
-    if (region.kind == Region::scatter || region.kind == Region::cumsum || region.members.size() >= kMostMembers)
+    if (region.kind == Region::scatter || region.kind == Region::cumsum || region.members.size() >= most_members)
       return false;
     const bool holds_rows =
         !region.domain.empty() && region.tiling.lane_axis == static_cast<int64_t>(region.domain.size()) - 1 &&
@@ -300,50 +299,6 @@ class RegionFormer {
     return slow && summed_steps(region) >= kShortestSum;
   }
 
-  // A bias's gradient and update beside those of its weight: the product has the summed rows in registers.
-  void join_column_sums() {
-    for (size_t r = plan_.regions.size(); r-- > 0;) {
-      const Region& sums = plan_.regions[r];
-      if (sums.kind != Region::reduce) continue;
-      const auto product = std::find_if(plan_.regions.begin(), plan_.regions.end(), [&](const Region& region) {
-        return !region.column_sum && region.tiling.vectors == sums.tiling.vectors &&
-               region.members.size() + sums.members.size() <= kMostMembers &&
-               takes_column_sum(graph_, region, sums.anchor);
-      });
-      if (product == plan_.regions.end() || !may_move(RegionId(r), RegionId(product - plan_.regions.begin()))) continue;
-      product->column_sum = sums.anchor;
-      product->members.insert(product->members.end(), sums.members.begin(), sums.members.end());
-      std::sort(product->members.begin(), product->members.end());
-      merge_into(product->locations, sums.locations);
-      plan_.regions.erase(plan_.regions.begin() + static_cast<std::ptrdiff_t>(r));
-      for (RegionId& region : region_of_) {
-        if (region && region.value == r) region = RegionId(product - plan_.regions.begin());
-      }
-      for (RegionId& region : region_of_) {
-        if (region && region.value > r) --region.value;
-      }
-    }
-  }
-
-  // Whether data still flows downwards when what one region computes is computed by another.
-  bool may_move(RegionId from, RegionId to) const {
-    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
-      const RegionId reader = region_of_[n];
-      if (!reader) continue;
-      const Node& node = graph_.nodes[n];
-      const int64_t rank = node.op == Op::reduce ? graph_.type(node.operands[0]).rank() : node.type.rank();
-      bool flows = true;
-      follow_operands(graph_, roles_, NodeId(n), symbolic_point(rank), [&](NodeId read, const Indices&) {
-        const RegionId writer = region_of_[read.value];
-        if (!writer || writer == reader) return;
-        if (reader == from) flows = flows && writer < to;
-        if (writer == from) flows = flows && reader > to;
-      });
-      if (!flows) return false;
-    }
-    return true;
-  }
-
   Plan& plan_;
   const Graph& graph_;
   const std::vector<Role>& roles_;
@@ -404,6 +359,7 @@ bool is_row_reduce(const Plan& plan, const Region& region, NodeId node) {
 
 void form_regions(Plan& plan, const StateLayouts& layouts, const std::vector<Role>& roles, bool fuse) {
   RegionFormer(plan, layouts, roles, fuse).run();
+  if (fuse) join_column_sums(plan, roles);
 }
 
 }  // namespace nnc

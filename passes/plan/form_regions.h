@@ -14,6 +14,8 @@ namespace nnc {
 // Outputs and reads are filled by place_values.
 void form_regions(Plan& plan, const StateLayouts& layouts, const std::vector<Role>& roles, bool fuse);
 
+inline constexpr size_t most_members = 96;  // of a region
+
 // Rows of a product's tile that is not deferred: with a panel of vectors they fill the registers with sums.
 inline constexpr int64_t most_tile_rows = 6;
 
