@@ -93,6 +93,7 @@ CompiledPart compile_part(const LoopModule& module, const ModulePart& part, cons
 struct Compilation;
 struct PendingEntry {
   Compilation* compilation = nullptr;
+  size_t index = 0;  // in the module
   std::string symbol;
   std::atomic<nnc_entry> code{nullptr};
 };
@@ -273,12 +274,12 @@ tl::expected<Executable, std::string> compile(std::shared_ptr<const LoopModule> 
       } else {
         PendingEntry& pending = compilation->pending.emplace_back();
         pending.compilation = compilation.get();
+        pending.index = entry;
         pending.symbol = symbol_of(module, module.entries[entry]);
       }
     }
   }
   if (const std::string error = compilation->open(); !error.empty()) return tl::unexpected(error);
-  size_t next_pending = 0;
   for (size_t index = 0; index < module.entries.size(); ++index) {
     const LoopEntry& entry = module.entries[index];
     if (!options.omitted.empty() && entry.name == options.omitted) continue;
@@ -288,7 +289,10 @@ tl::expected<Executable, std::string> compile(std::shared_ptr<const LoopModule> 
     const auto awaited = std::find_if(compilation->awaited.begin(), compilation->awaited.end(),
                                       [&](const AwaitedEntry& candidate) { return candidate.index == index; });
     if (awaited == compilation->awaited.end()) {
-      described.closure = &compilation->pending[next_pending++];
+      const auto pending = std::find_if(compilation->pending.begin(), compilation->pending.end(),
+                                        [&](const PendingEntry& candidate) { return candidate.index == index; });
+      NNC_CHECK(pending != compilation->pending.end(), "{} is in no part", entry.name);
+      described.closure = &*pending;
     } else {
       described.call = awaited->code;
     }

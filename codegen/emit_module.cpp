@@ -83,6 +83,7 @@ ModuleParts cut_into_parts(const LoopModule& module, const std::vector<std::pair
     std::sort(kernels.begin(), kernels.end());
     std::vector<Share> shares((all + part_size - 1) / part_size);
     if (shares.size() % 2 != 0 && all > small) shares.emplace_back();
+    shares.resize(std::min(shares.size(), kernels.size()));
     const auto lightest = [&] {
       return std::min_element(shares.begin(), shares.end(),
                               [](const Share& a, const Share& b) { return a.size < b.size; });

@@ -11,12 +11,12 @@
 
 namespace nnc {
 
-// What one LLVM module is made of: indices of kernels, or of entries.
+// What one LLVM module is made of: indices of kernels and of entries.
 struct ModulePart {
   std::vector<size_t> kernels, entries;
 };
 
-// Cuts kernels and entries into parts of similar size, the largest first; the same for every machine and number of
+// Cuts kernels into parts of similar size, the largest first, and gives the entries to the smallest; the same for every machine and number of
 // threads. The `awaited` entries and what they call come first, then all else (CompileOptions::awaited; empty: all
 // are). What only the `omitted` entry calls is in no part.
 struct ModuleParts {

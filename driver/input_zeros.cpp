@@ -11,7 +11,7 @@
 namespace nnc {
 namespace {
 
-constexpr size_t kGroup = most_tile_rows;  // elements that a tile reads in one step of a sum
+constexpr size_t kGroup = most_tile_rows;  // most elements that a tile reads in one step of a sum
 constexpr int64_t kSamples = 1024;         // groups a field and direction: the share is known to some 1.5 %
 
 using Rows = std::array<uint32_t, kGroup>;

@@ -34,7 +34,7 @@ struct InputZeros {
     double changes = 0;  // share of steps that differ in it from the step before
   };
   std::string name;
-  Steps across_rows;  // 6 rows of a batch at one place; the next step is the next place
+  Steps across_rows;  // 6 rows of a batch, a tile of many, at one place; the next step is the next place
   Steps along_row;    // 6 neighbours in one row; the next step is another row
 };
 

@@ -151,8 +151,8 @@ struct LoopStmt {
 
   std::vector<VarId> vars;  // loop: one; unroll: one or more; items: inner, or outer and inner
   int64_t copies = 1;       // loop: of the body per turn ("unroll" in text)
-  // items: item number = outer * inner_count + inner; runs, ascending, those of the thread's share [lo, hi) whose inner
-  // index lies in the inner variable's range.
+  // items: item number = outer * inner_count + inner; runs, ascending, those of the thread's share [lo, hi) whose
+  // indices lie in the variables' ranges.
   int64_t inner_count = 0;
   // weave: the first is a loop that is written out; the others touch nothing that it writes, nor the other way round.
   std::vector<LoopStmt> body;  // loop, items, unroll, when, weave

@@ -158,7 +158,7 @@ struct Plan {
 };
 
 std::string print(const Plan& plan);
-// Every broken rule, one line each, naming region or buffer and rule (P1 … P10 as documented in verifier.cpp).
+// Every broken rule, one line each, naming region or buffer and rule (P1 … P13 as documented in verifier.cpp).
 std::vector<std::string> verify(const Plan& plan);
 
 }  // namespace nnc

@@ -18,6 +18,7 @@
 #include <map>
 #include <set>
 
+#include "ir/ops/contract.h"
 #include "ir/ops/op.h"
 #include "ir/plan/plan.h"
 
@@ -184,11 +185,15 @@ class Verifier {
     for (const Region::Output& output : region.outputs) touches_[output.storage.value].push_back({id, true, false});
   }
 
-  static bool takes_blocks(const Region& region) {
+  bool takes_blocks(const Region& region) const {
     const std::vector<Grid::Axis>& axes = region.grid.axes;
-    return region.kind == Region::contract && region.tiling.blocks > 0 && !region.tiling.deferred &&
-           region.domain.size() == 2 && axes.size() == 2 && axes[0].axis == region.tiling.row_axis &&
-           axes[1].axis == region.tiling.lane_axis;
+    if (region.kind != Region::contract || region.tiling.deferred || region.domain.size() != 2 || axes.size() != 2 ||
+        axes[0].axis != region.tiling.row_axis || axes[1].axis != region.tiling.lane_axis)
+      return false;
+    const auto& [map, order] = plan_.graph[region.anchor].as<ContractAttr>();
+    const std::vector<int> summed = summed_indices(map);
+    return order.kind == Order::chain && summed.size() == 1 && region.tiling.blocks > 0 &&
+           region.tiling.blocks <= map.extents[summed[0]];
   }
 
   // Whether the product's operand `tiling.zeros` is one scalar a row of a tile.

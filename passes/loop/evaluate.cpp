@@ -1,4 +1,6 @@
 // The value of a node at a point: computed, or loaded from where it lies.
+#include <algorithm>
+
 #include "ir/check.h"
 #include "ir/ops/op.h"
 #include "passes/loop/region_lowering.h"
@@ -285,8 +287,10 @@ LoopOperand RegionLowering::load_from(StorageId id, const Layout& layout, const 
   return writer_.load(std::move(access), type.dtype, vector);
 }
 
-// Asks for the line of the first lane. Nothing happens where the layout has no such place, or behind its end.
+// Asks for the line of the first lane, also of one behind the end of the value. Nothing happens where nobody can tell
+// the place.
 void RegionLowering::prefetch(StorageId id, const Indices& at) {
+  if (std::any_of(at.begin(), at.end(), is_opaque)) return;
   const auto physical = physical_indices(plan_[id].layout, at, writer_.lanes(), writer_.range());
   if (!physical) return;
   Access access;

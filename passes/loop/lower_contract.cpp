@@ -231,7 +231,7 @@ void RegionLowering::sum_columns(const AxisIndex& lanes) {
 // The accumulators of a tile, all summed.
 ValueId RegionLowering::product(const Indices& point, const Interleaved& interleaved, ValueId columns) {
   const auto& [map, order] = graph_[region_.anchor].as<ContractAttr>();
-  if (order.kind == Order::tiles) return sum_in_blocks(point);
+  if (order.kind == Order::tiles) return sum_as_tiles(point);
   if (order.kind == Order::lanes) return sum_in_lanes(point);
   Sum sum = sum_at(point, KernelWriter::literal(0));
   sum.columns = columns;
@@ -319,7 +319,8 @@ void RegionLowering::lower_deferred() {
   }
   const auto fetch = [&](const Indices& point) {
     for (const Region::Output& output : region_.outputs) {
-      if (plan_[output.storage].kind == Storage::state) prefetch(output.storage, point);
+      const bool beside = region_.column_sum && at_row(plan_, region_, output.value);
+      if (plan_[output.storage].kind == Storage::state && !beside) prefetch(output.storage, point);
     }
   };
   const auto compute = [&](const Tile& tile, const Tile* pending) {

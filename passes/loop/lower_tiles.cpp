@@ -76,7 +76,7 @@ void RegionLowering::lower_tiles() {
 }
 
 // Order::tiles in plain steps: two chains a block, of even and of odd elements.
-ValueId RegionLowering::sum_in_blocks(const Indices& point) {
+ValueId RegionLowering::sum_as_tiles(const Indices& point) {
   const Node& node = graph_[region_.anchor];
   const auto& [map, order] = node.as<ContractAttr>();
   const bool vector = region_.tiling.lane_axis >= 0;

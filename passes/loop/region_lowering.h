@@ -134,7 +134,7 @@ class RegionLowering {
   void prefetch_vectors(const Sum& sum);
 
   // lower_tiles.cpp
-  ValueId sum_in_blocks(const Indices& point);
+  ValueId sum_as_tiles(const Indices& point);
   void multiply_tiles(BufferId parked, const Affine& row, int64_t rows, const Affine& panel);
   StorageId packed_operand(size_t operand, DType dtype) const;
 

@@ -14,8 +14,10 @@ constexpr int64_t kFewRows = 32;       // that are cut into tiles of one height
 constexpr int64_t kFewElements = 256;  // of a map that is not worth a kernel of its own
 constexpr int64_t kShortestSum = 16;   // steps of a product that what follows the product before can hide behind
 constexpr int64_t kStripTiles = 16;    // tiles of a strip, about
-constexpr int64_t kShared = int64_t{64} << 10;        // bytes that every thread may read at little cost
-constexpr int64_t kFewestRows = 48, kMostRows = 192;  // of a strip of a product in blocks
+constexpr int64_t kShared = int64_t{64} << 10;  // bytes that every thread may read at little cost
+constexpr int64_t kFewestRows = 48;             // of a product in blocks
+constexpr int64_t kMostRows = 192;              // of one of its strips
+constexpr int64_t kItems = 8;                   // strips by panels, where there are rows for that: for threads to share
 
 Dims without_last(Dims dims) {
   dims.pop_back();
@@ -39,9 +41,7 @@ int64_t even_rows(int64_t extent, int64_t most) {
 }
 
 // Of many rows, tiles of two heights cost little code for each of them; of few it is half of what is compiled.
-int64_t tile_rows(int64_t extent) {
-  return extent <= kFewRows ? even_rows(extent, most_tile_rows) : most_tile_rows;
-}
+int64_t rows_of_tile(int64_t extent) { return extent <= kFewRows ? even_rows(extent, most_tile_rows) : most_tile_rows; }
 
 // The item of a deferred product is a strip of tiles by a panel; all tiles of one size, and all strips, where that can
 // be had. `row_bytes`: of the other operand, which each panel reads anew.
@@ -217,7 +217,8 @@ class RegionFormer {
     if (node.type.elements() <= kFewElements && !reduce) {
       for (size_t r = plan_.regions.size(); r-- > (last ? last.value : 0);) {
         const Region& later = plan_.regions[r];
-        const bool alike = node.type.rank() == 0 || later.kind == Region::map;
+        const bool alike =
+            node.type.rank() == 0 || (later.kind == Region::map && later.tiling.lane_axis == lane_axes_[id.value]);
         if (alike && later.domain == node.type.dims && fits(id, RegionId(r), readings)) return add(id, RegionId(r));
       }
     }
@@ -270,18 +271,20 @@ class RegionFormer {
   }
 
   // Of a large matrix that many rows are multiplied with, what a strip of rows and a panel of the matrix (and the next
-  // panel, on its way) hold of a block fits a near cache.
+  // panel, on its way) hold of a block about fits a near cache.
   void cut_sum(Region& region) const {
     Tiling& tiling = region.tiling;
     if (region.kind != Region::contract || region.domain.size() != 2 || tiling.lane_axis != 1) return;
     const ContractAttr& contract = graph_[region.anchor].as<ContractAttr>();
     if (contract.map.names.size() != 3 || contract.order.kind != Order::chain) return;
-    const int64_t rows = region.domain[0], strips = (rows + kMostRows - 1) / kMostRows;
+    const int64_t rows = region.domain[0], wanted = (kItems + tiling.panels - 1) / tiling.panels;
+    if (rows < kFewestRows) return;
+    const int64_t strips = std::max(std::min(wanted, 2 * rows / kFewestRows), (rows + kMostRows - 1) / kMostRows);
     const int64_t element = size_of(graph_.type(graph_[region.anchor].operands[0]).dtype);
     const int64_t columns = tiling.vectors * plan_.target.lanes, steps = summed_steps(region);
     const int64_t near = plan_.target.near_cache, matrix = steps * element * region.domain[1];
-    const int64_t blocks = steps * element * ((rows + strips - 1) / strips + 2 * columns) / near;
-    if (rows < kFewestRows || blocks < 2 || matrix < 2 * near) return;
+    const int64_t blocks = std::min(steps, steps * element * ((rows + strips - 1) / strips + 2 * columns) / near);
+    if (blocks < 2 || matrix < 2 * near) return;
     tiling.blocks = blocks;
     region.grid.axes = {{0, rows, strips}, {1, tiling.panels, tiling.panels}};
   }
@@ -334,13 +337,13 @@ void choose_tiling(Region& region, int64_t lane_axis, const Target& target) {
     const int64_t rows = region.domain[tiling.row_axis];
     tiles(tiling.row_axis, region.kind == Region::map ? even_rows(rows, 8) : most_tile_rows);
   } else if (rank == 1 || rank == 2) {
-    tiles(0, tile_rows(region.domain[0]));
+    tiles(0, rows_of_tile(region.domain[0]));
   } else if (rank > 2) {
     tiles(0, 1);
   }
   if (tiling.row_axis >= 0) {
     const int64_t extent = region.domain[tiling.row_axis];
-    const int64_t rows = tile_rows(extent);
+    const int64_t rows = rows_of_tile(extent);
     int64_t count = (extent + rows - 1) / rows;
     for (const Grid::Axis& axis : grid.axes) {
       if (axis.axis == tiling.row_axis) count = axis.count;

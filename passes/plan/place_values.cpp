@@ -77,11 +77,11 @@ class Placer {
 
  private:
   struct Facts {
-    bool crosses = false;     // read by another region
-    bool elementwise = true;  // every reader reads its own element, with vectors along the writer's axis
-    bool in_panels = false;   // some reader sums over the rows of a panel
-    bool otherwise = false;   // some reader would not find its vectors in panels
-    bool dense = false;       // read through a view
+    bool crosses = false;           // read by another region
+    bool elementwise = true;        // every reader reads its own element, with vectors along the writer's axis
+    bool summed_in_panels = false;  // some reader sums over the rows of a panel
+    bool otherwise = false;         // some reader would not find its vectors in panels
+    bool dense = false;             // read through a view
   };
 
   void collect_facts() {
@@ -98,9 +98,7 @@ class Placer {
             facts.elementwise = false;
           }
           const bool panels = reads_panels(plan_.regions[r], at, writer);
-          const std::vector<NodeId>& operands = graph_[member].operands;
-          const bool as_it_lies = std::find(operands.begin(), operands.end(), read) != operands.end();
-          facts.in_panels = facts.in_panels || (panels && as_it_lies && at != symbolic_point(2));
+          facts.summed_in_panels = facts.summed_in_panels || (panels && sums_rows_of(member, read, at));
           facts.otherwise = facts.otherwise || !panels;
         });
       }
@@ -114,12 +112,19 @@ class Placer {
   static bool reads_panels(const Region& reader, const Indices& at, const Region& writer) {
     const int64_t lane_axis = reader.tiling.lane_axis;
     if (at.size() != 2 || lane_axis < 0 || writer.tiling.lane_axis != 1 || writer.tiling.panels == 1 ||
-        reader.tiling.vectors != writer.tiling.vectors)
+        reader.tiling.vectors != writer.tiling.vectors || reader.domain[lane_axis] != writer.domain[1])
       return false;
     const VarId lane(static_cast<size_t>(lane_axis));
     const auto& terms = at[0].affine.terms;
     return at[1] == AxisIndex{Affine::of(lane)} &&
            std::none_of(terms.begin(), terms.end(), [&](const auto& term) { return term.first == lane; });
+  }
+
+  // Whether the member is a product or a reduction that sums over the rows of `read`, a matrix, as it lies.
+  bool sums_rows_of(NodeId member, NodeId read, const Indices& at) const {
+    const Node& node = graph_[member];
+    const bool as_it_lies = std::find(node.operands.begin(), node.operands.end(), read) != node.operands.end();
+    return (node.op == Op::contract || node.op == Op::reduce) && as_it_lies && at != symbolic_point(2);
   }
 
   void each_read(NodeId member, const Reached& reached) {
@@ -191,9 +196,9 @@ class Placer {
     };
     const bool matrix = storage.type.rank() == 2 && !facts.dense;
     const bool elementwise = facts.elementwise && lane_axis == 0;
-    const bool all_panels = matrix && (elementwise || (facts.in_panels && !facts.otherwise));
+    const bool all_panels = matrix && (elementwise || (facts.summed_in_panels && !facts.otherwise));
     arena_[value.value] = place(all_panels ? panels() : arena_layout(storage.type, facts.dense));
-    if (matrix && !all_panels && facts.in_panels) {
+    if (matrix && !all_panels && facts.summed_in_panels) {
       // Where a panel outgrows the nearest cache, each tile fetches it anew: a second copy pays.
       const int64_t panel = writer.tiling.vectors * plan_.target.lanes * size_of(storage.type.dtype);
       if (storage.type.dims[0] * panel >= plan_.target.near_cache / 8) in_panels_[value.value] = place(panels());
@@ -260,8 +265,8 @@ class Placer {
         NNC_CHECK(arena_[source.value], "a value that crosses regions has no buffer");
         const Region& writer = plan_[region_of_[source.value]];
         const StorageId panels = in_panels_[source.value];
-        const bool in_panels = panels && at != symbolic_point(2) && reads_panels(plan_[id], at, writer);
-        read(in_panels ? panels : arena_[source.value], is_local(plan_[id], writer, at));
+        const bool by_panel = panels && sums_rows_of(member, source, at) && reads_panels(plan_[id], at, writer);
+        read(by_panel ? panels : arena_[source.value], is_local(plan_[id], writer, at));
       });
     }
     for (const auto& [storage, local] : reads) plan_[id].reads.push_back({storage, local});
@@ -269,6 +274,12 @@ class Placer {
 
   static bool is_local(const Region& reader, const Region& writer, const Indices& at) {
     if (reader.grid.axes.empty() || !(reader.grid == writer.grid)) return false;
+    // Grids count panels: they are the same items only if they are of one width.
+    const bool panels = std::any_of(writer.grid.axes.begin(), writer.grid.axes.end(),
+                                    [&](const Grid::Axis& axis) { return axis.axis == writer.tiling.lane_axis; });
+    if (panels &&
+        (reader.tiling.lane_axis != writer.tiling.lane_axis || reader.tiling.vectors != writer.tiling.vectors))
+      return false;
     return std::all_of(reader.grid.axes.begin(), reader.grid.axes.end(), [&](const Grid::Axis& axis) {
       return axis.axis < static_cast<int64_t>(at.size()) &&
              at[axis.axis] == AxisIndex{Affine::of(VarId(static_cast<size_t>(axis.axis))), 0, {}};
@@ -334,8 +345,9 @@ class Placer {
     copy(value, to);
   }
 
-  // In place: the region computes the value where it may be stored, reads of the old value nothing but its own element,
-  // and none of its consumers reads the old value.
+  // In place: the region computes the value where it may be stored, reads of the old value nothing but its own element
+  // (beside a product: before it is stored, so not where later tiles are computed), and none of its consumers reads the
+  // old value.
   bool may_write(RegionId writer, NodeId value, const std::vector<StorageId>& to) {
     const Region& region = plan_[writer];
     const bool beside = region.column_sum && at_row(plan_, region, value);
@@ -345,7 +357,8 @@ class Placer {
     for (NodeId member : region.members) {
       each_read(member, [&](NodeId source, const Indices& at) {
         if (graph_[source].op != Op::state || graph_[source].as<StateAttr>().state != state) return;
-        own_element = own_element && at == symbolic_point(graph_.type(value).rank());
+        own_element = own_element && at == symbolic_point(graph_.type(value).rank()) &&
+                      (!beside || at_row(plan_, region, member));
       });
     }
     if (!own_element || region.kind == Region::scatter || region.kind == Region::cumsum) return false;

@@ -46,6 +46,21 @@ const GraphCase kCases[] = {
     {"product_of_merged_axes", R"(%x = input "x" : f32[6,3,8] ; %w = input "w" : f32[19,24]
       fwd:
       %e = exp %x ; %s = reshape %e : f32[6,24] ; %z = contract "b i, o i -> b o" %s %w ; output "z" %z)"},
+    {"long_product_of_merged_axes", R"(%x = input "x" : f32[50,60] ; %w = input "w" : f32[4,15,140]
+      fwd:
+      %s = reshape %w : f32[60,140] ; %z = contract "b i, i o -> b o" %x %s ; %h = max %z 0 ; output "h" %h)"},
+    {"long_product_of_gathered_rows",
+     R"(%x = input "x" : f32[50,60] ; %w = input "w" : f32[17,140] ; %i = input "i" : i32<17>[60]
+      fwd:
+      %s = gather %w %i axis=0 ; %z = contract "b i, i o -> b o" %x %s ; %h = max %z 0 ; output "h" %h)"},
+    {"a_part_of_more_panels", R"(%x = input "x" : f32[20,128] ; %y = input "y" : f32[20,128]
+      fwd:
+      %e = exp %x ; %s = reduce sum "a b -> b" %e ; %c = concat %e %y axis=1 ; %t = tanh %c ; output "s" %s ; output "t" %t)"},
+    {"panels_of_two_widths",
+     R"(%x = input "x" : f32[64,150] ; %y = input "y" : f32[64,190] ; %v = input "v" : f32[150,128] ; %w = input "w" : f32[190,96]
+      fwd:
+      %a = contract "b i, i o -> b o" %x %v ; %e = max %a 0 ; %p = slice %e start=[0,0] step=[1,1] : f32[64,96]
+      %b = contract "b i, i o -> b o" %y %w ; %z = add %b %p ; %f = tanh %z ; output "e" %e ; output "f" %f)"},
     {"product_of_a_concatenation",
      R"(%x = input "x" : f32[6,5] ; %y = input "y" : f32[6,9] ; %w = input "w" : f32[19,14]
       fwd:
@@ -120,14 +135,16 @@ TEST_P(LoweredGraphs, agree_with_the_oracle_and_have_no_races) {
   const Inputs inputs = random_inputs(test.graph);
   const Evaluation expected = interpret(test.graph, inputs, {});
   for (const Target& target : {target_sse2(), target_avx2(), target_avx512()}) {
-    for (const bool fuse : {true, false}) {
-      SCOPED_TRACE(fmt::format("{} {}", target.name, fuse ? "fused" : "plain"));
+    for (const std::string_view way : {"fused", "plain", "before a small cache"}) {
+      SCOPED_TRACE(fmt::format("{} {}", target.name, way));
       Program program = test.program;
       program.functions = {test.graph};
       program.functions[0].name = "predict";
       PipelineOptions options;
       options.target = target;
-      if (!fuse) options.disabled = plan_passes();
+      options.verify = true;
+      if (way == "plain") options.disabled = plan_passes();
+      if (way == "before a small cache") options.target.near_cache = 4096;
       const Lowered lowered = lower_program(std::move(program), options);
       LoopRunner runner(lowered.module);
       LoopRunner::Io io;

@@ -49,6 +49,17 @@ const StateCase kCases[] = {
       fwd:
       %s = reduce sum "b c -> c" %x ; %m = mul %s 0.1 ; %o = mul %r 0.9 ; %n = add %o %m ; assign "r" %n
       %b = broadcast "c -> b c" %r : f32[9,70] ; %d = sub %x %b ; output "d" %d ; %p = add %k 1 ; assign "k" %p)"},
+    {"a_bias_beside_its_weight",
+     R"(%x = input "x" : f32[20,300] ; %d = input "d" : f32[20,70] ; %w = state "w" : f32[70,300] ; %b = state "b" : f32[70]
+      fwd:
+      %g = contract "b o, b i -> o i" %d %x ; %s = mul %g %g ; %p = add %s 1 ; %r = sqrt %p ; %t = div %g %r ; %n = sub %w %t
+      %h = reduce sum "b o -> o" %d ; %m = sub %b %h ; assign "w" %n ; assign "b" %m)"},
+    {"a_weight_that_reads_its_old_bias",
+     R"(%x = input "x" : f32[20,300] ; %d = input "d" : f32[20,70] ; %w = state "w" : f32[70,300] ; %b = state "b" : f32[70]
+      fwd:
+      %g = contract "b o, b i -> o i" %d %x ; %c = broadcast "o -> o i" %b : f32[70,300] ; %q = mul %w %c ; %u = add %g %q
+      %s = mul %u %u ; %p = add %s 1 ; %r = sqrt %p ; %t = div %u %r ; %n = sub %w %t
+      %h = reduce sum "b o -> o" %d ; %m = sub %b %h ; assign "w" %n ; assign "b" %m)"},
     {"one_value_for_two_states", R"(%x = input "x" : f32[9,21] ; %v = state "v" : f32[9,21] ; %w = state "w" : f32[9,21]
       fwd:
       %n = exp %x ; %m = mul %n %v ; %o = mul %m %w ; assign "v" %o ; assign "w" %o)"},
