@@ -15,15 +15,44 @@
 namespace nnc {
 namespace {
 
+// About how many instructions an operation becomes: functions are written out where they are used.
+int64_t size_of_op(LoopOp op) {
+  switch (op) {
+    case LoopOp::exp:
+    case LoopOp::expm1:
+    case LoopOp::log:
+    case LoopOp::log1p:
+    case LoopOp::tanh:
+    case LoopOp::sigmoid:
+    case LoopOp::erf:
+    case LoopOp::sin:
+    case LoopOp::cos:
+    case LoopOp::pow:
+    case LoopOp::philox:
+    case LoopOp::normal:
+      return 25;
+    default:
+      return 1;
+  }
+}
+
+// Copies of its body that a loop is written as: those of a turn and of what the turns leave, all if it has one turn.
+int64_t written_copies(const Kernel& kernel, const LoopStmt& loop) {
+  const int64_t all = kernel[loop.vars.front()].end - kernel[loop.vars.front()].begin;
+  const int64_t copies = std::max<int64_t>(1, loop.copies);
+  return all / copies < 2 ? all : copies + all % copies;
+}
+
 // Statements after unrolling: what compile time grows with.
 int64_t size_of_block(const Kernel& kernel, const std::vector<LoopStmt>& block) {
   int64_t size = 0;
   for (const LoopStmt& stmt : block) {
-    int64_t copies = stmt.kind == LoopStmt::loop ? std::max<int64_t>(1, stmt.copies) : 1;
+    int64_t copies = stmt.kind == LoopStmt::loop ? written_copies(kernel, stmt) : 1;
     if (stmt.kind == LoopStmt::unroll) {
       for (VarId var : stmt.vars) copies *= kernel[var].end - kernel[var].begin;
     }
-    size += 1 + copies * size_of_block(kernel, stmt.body);
+    const bool computes = stmt.kind == LoopStmt::define || stmt.kind == LoopStmt::assign;
+    size += (computes ? size_of_op(stmt.op) : 1) + copies * size_of_block(kernel, stmt.body);
   }
   return size;
 }

@@ -52,11 +52,13 @@ const StateCase kCases[] = {
     {"a_bias_beside_its_weight",
      R"(%x = input "x" : f32[20,300] ; %d = input "d" : f32[20,70] ; %w = state "w" : f32[70,300] ; %b = state "b" : f32[70]
       fwd:
+      %z = contract "b i, o i -> b o" %x %w ; output "z" %z
       %g = contract "b o, b i -> o i" %d %x ; %s = mul %g %g ; %p = add %s 1 ; %r = sqrt %p ; %t = div %g %r ; %n = sub %w %t
       %h = reduce sum "b o -> o" %d ; %m = sub %b %h ; assign "w" %n ; assign "b" %m)"},
     {"a_weight_that_reads_its_old_bias",
      R"(%x = input "x" : f32[20,300] ; %d = input "d" : f32[20,70] ; %w = state "w" : f32[70,300] ; %b = state "b" : f32[70]
       fwd:
+      %z = contract "b i, o i -> b o" %x %w ; output "z" %z
       %g = contract "b o, b i -> o i" %d %x ; %c = broadcast "o -> o i" %b : f32[70,300] ; %q = mul %w %c ; %u = add %g %q
       %s = mul %u %u ; %p = add %s 1 ; %r = sqrt %p ; %t = div %u %r ; %n = sub %w %t
       %h = reduce sum "b o -> o" %d ; %m = sub %b %h ; assign "w" %n ; assign "b" %m)"},
