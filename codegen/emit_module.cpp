@@ -73,9 +73,9 @@ DebugInfo describe_sources(llvm::DIBuilder& builder, const LoopModule& module) {
 
 ModuleParts cut_into_parts(const LoopModule& module, const std::vector<std::pair<std::string, int64_t>>& awaited,
                            const std::string& omitted) {
-  // What the backend compiles in some tens of milliseconds: enough to share out, too much to drown in fixed costs. A
-  // part is taken by one of two threads, so there is an even number of about equal ones, unless all is small.
-  constexpr int64_t part_size = 1000, small = 200;
+  // A part costs the backend some 15 ms whatever is in it, so there are few; each is taken by one of two threads, so
+  // there is an even number of about equal ones, unless all is small.
+  constexpr int64_t part_size = 3000, small = 200;
   struct Share {
     ModulePart part;
     int64_t size = 0;
