@@ -57,6 +57,46 @@ int64_t size_of_block(const Kernel& kernel, const std::vector<LoopStmt>& block) 
   return size;
 }
 
+// Parts of about equal size, the largest first; entries, which are small, go into the smallest. Two threads take them,
+// so there is an even number, unless all is small; few, since each has its fixed costs.
+std::vector<ModulePart> share_out(const LoopModule& module, const std::vector<size_t>& kernels,
+                                  const std::vector<size_t>& entries) {
+  constexpr int64_t part_size = 3000, small = 200;
+  struct Share {
+    ModulePart part;
+    int64_t size = 0;
+  };
+  int64_t all = 0;
+  std::vector<std::pair<int64_t, size_t>> largest_first;
+  for (size_t kernel : kernels) {
+    const int64_t size = size_of_block(module.kernels[kernel], module.kernels[kernel].body);
+    largest_first.emplace_back(-size, kernel);
+    all += size;
+  }
+  std::sort(largest_first.begin(), largest_first.end());
+  std::vector<Share> shares((all + part_size - 1) / part_size);
+  if (shares.size() % 2 != 0 && all > small) shares.emplace_back();
+  shares.resize(std::min(shares.size(), kernels.size()));
+  if (shares.empty() && !entries.empty()) shares.emplace_back();
+  const auto smallest = [&] {
+    return std::min_element(shares.begin(), shares.end(),
+                            [](const Share& a, const Share& b) { return a.size < b.size; });
+  };
+  for (const auto& [minus_size, kernel] : largest_first) {
+    const auto share = smallest();
+    share->part.kernels.push_back(kernel);
+    share->size -= minus_size;
+  }
+  if (!entries.empty()) smallest()->part.entries = entries;
+  std::stable_sort(shares.begin(), shares.end(), [](const Share& a, const Share& b) { return a.size > b.size; });
+  std::vector<ModulePart> parts;
+  for (Share& share : shares) {
+    std::sort(share.part.kernels.begin(), share.part.kernels.end());
+    parts.push_back(std::move(share.part));
+  }
+  return parts;
+}
+
 DebugInfo describe_sources(llvm::DIBuilder& builder, const LoopModule& module) {
   DebugInfo debug;
   debug.builder = &builder;
@@ -73,13 +113,6 @@ DebugInfo describe_sources(llvm::DIBuilder& builder, const LoopModule& module) {
 
 ModuleParts cut_into_parts(const LoopModule& module, const std::vector<std::pair<std::string, int64_t>>& awaited,
                            const std::string& omitted) {
-  // A part costs the backend some 15 ms whatever is in it, so there are few; each is taken by one of two threads, so
-  // there is an even number of about equal ones, unless all is small.
-  constexpr int64_t part_size = 3000, small = 200;
-  struct Share {
-    ModulePart part;
-    int64_t size = 0;
-  };
   enum class When : uint8_t { never, now, later };
   const When unless_awaited = awaited.empty() ? When::now : When::later;
   std::vector<When> entry_when(module.entries.size(), unless_awaited);
@@ -102,36 +135,14 @@ ModuleParts cut_into_parts(const LoopModule& module, const std::vector<std::pair
   }
   ModuleParts cut;
   for (const When when : {When::now, When::later}) {
-    std::vector<std::pair<int64_t, size_t>> kernels;  // by size, the largest first
-    int64_t all = 0;
+    std::vector<size_t> kernels, entries;
     for (size_t index = 0; index < module.kernels.size(); ++index) {
-      if (kernel_when[index] != when) continue;
-      kernels.emplace_back(-size_of_block(module.kernels[index], module.kernels[index].body), index);
-      all -= kernels.back().first;
-    }
-    std::sort(kernels.begin(), kernels.end());
-    std::vector<Share> shares((all + part_size - 1) / part_size);
-    if (shares.size() % 2 != 0 && all > small) shares.emplace_back();
-    shares.resize(std::min(shares.size(), kernels.size()));
-    const auto lightest = [&] {
-      return std::min_element(shares.begin(), shares.end(),
-                              [](const Share& a, const Share& b) { return a.size < b.size; });
-    };
-    for (const auto& [size, kernel] : kernels) {
-      const auto share = lightest();
-      share->part.kernels.push_back(kernel);
-      share->size -= size;
+      if (kernel_when[index] == when) kernels.push_back(index);
     }
     for (size_t index = 0; index < module.entries.size(); ++index) {
-      if (entry_when[index] != when) continue;
-      if (shares.empty()) shares.emplace_back();
-      lightest()->part.entries.push_back(index);
+      if (entry_when[index] == when) entries.push_back(index);
     }
-    std::stable_sort(shares.begin(), shares.end(), [](const Share& a, const Share& b) { return a.size > b.size; });
-    for (Share& share : shares) {
-      std::sort(share.part.kernels.begin(), share.part.kernels.end());
-      cut.parts.push_back(std::move(share.part));
-    }
+    for (ModulePart& part : share_out(module, kernels, entries)) cut.parts.push_back(std::move(part));
     if (when == When::now) cut.awaited = cut.parts.size();
   }
   return cut;

@@ -16,9 +16,9 @@ struct ModulePart {
   std::vector<size_t> kernels, entries;
 };
 
-// Cuts kernels into parts of similar size, the largest first, and gives the entries to the smallest; the same for every machine and number of
-// threads. The `awaited` entries and what they call come first, then all else (CompileOptions::awaited; empty: all
-// are). What only the `omitted` entry calls is in no part.
+// Cuts kernels and entries into parts of similar size; the same for every machine and number of threads. The `awaited`
+// entries and what they call come first, then all else (CompileOptions::awaited; empty: all are). What only the
+// `omitted` entry calls is in no part.
 struct ModuleParts {
   std::vector<ModulePart> parts;
   size_t awaited = 0;  // how many of them are waited for

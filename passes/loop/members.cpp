@@ -106,9 +106,10 @@ void RegionLowering::compute_members(const Indices& at, const std::function<void
   std::vector<NodeId> full;
   for (NodeId member : region_.members) {
     if (member == region_.anchor) continue;
-    if (region_.column_sum && at_row(plan_, region_, member)) continue;  // by compute_columns
     if (!at_row(plan_, region_, member)) {
       full.push_back(member);
+    } else if (region_.column_sum) {
+      continue;  // by compute_columns
     } else if (is_row_reduce(plan_, region_, member)) {
       reduce_row(member, row, at, lanes);
     } else {

@@ -122,6 +122,7 @@ class RegionLowering {
   void multiply_add(ValueId sum, const std::vector<AxisIndex>& index, ValueId valid = {});
   void multiply_add_unless_zero(ValueId sum, const std::vector<AxisIndex>& index);
   StorageId pairs_of(size_t operand) const;
+  // Region::column_sum of the panel at `lanes`: its sums, from zero; a row more; what follows; all of it.
   ValueId columns_at(const AxisIndex& lanes);
   void add_columns(ValueId columns, const AxisIndex& row, const AxisIndex& lanes);
   void compute_columns(ValueId columns, const AxisIndex& lanes);
